@@ -1,0 +1,66 @@
+//! Wakes workers after a commit.
+//!
+//! `NOTIFY` takes a database-wide lock at commit, so it never happens inside a business
+//! transaction: queue names are collected, and one task rings for all of them together. What
+//! arrives while it rings is rung next. A lost ring costs at most a second: workers poll.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+/// The `LISTEN` channel; the payload is the queue's name.
+pub const CHANNEL: &str = "portal_jobs";
+
+#[derive(Clone)]
+pub(crate) struct Doorbell(Arc<Shared>);
+
+struct Shared {
+    queues: Mutex<BTreeSet<String>>,
+    pressed: Arc<Notify>,
+}
+
+impl Doorbell {
+    #[allow(clippy::disallowed_types, reason = "rings outside of any business transaction")]
+    pub(crate) fn start(pool: sqlx::PgPool) -> Self {
+        let shared = Arc::new(Shared { queues: Mutex::default(), pressed: Arc::default() });
+        tokio::spawn(ring_until_dropped(Arc::downgrade(&shared), shared.pressed.clone(), pool));
+        Self(shared)
+    }
+
+    pub(crate) fn ring(&self, queues: impl IntoIterator<Item = String>) {
+        let mut waiting = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(queues);
+        if !waiting.is_empty() {
+            self.0.pressed.notify_one();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.pressed.notify_one();
+    }
+}
+
+#[allow(clippy::disallowed_types, reason = "rings outside of any business transaction")]
+async fn ring_until_dropped(shared: Weak<Shared>, pressed: Arc<Notify>, pool: sqlx::PgPool) {
+    loop {
+        pressed.notified().await;
+        let Some(queues) =
+            shared.upgrade().map(|s| std::mem::take(&mut *s.queues.lock().unwrap_or_else(PoisonError::into_inner)))
+        else {
+            return;
+        };
+        if queues.is_empty() {
+            continue;
+        }
+        let queues: Vec<String> = queues.into_iter().collect();
+        let rung = sqlx::query!("select pg_notify($1, queue) from unnest($2::text[]) as q(queue)", CHANNEL, &queues)
+            .execute(&pool)
+            .await;
+        if let Err(error) = rung {
+            tracing::debug!(%error, ?queues, "doorbell not rung; workers find the jobs by polling");
+        }
+    }
+}

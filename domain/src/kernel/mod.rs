@@ -1,0 +1,21 @@
+//! What all modules share. Small on purpose: a module's own needs stay in the module.
+
+pub mod command;
+pub mod ctx;
+pub mod db;
+mod doorbell;
+pub mod error;
+pub mod event;
+pub mod fail_point;
+pub mod idempotency;
+pub mod input;
+pub mod job;
+pub mod outbox;
+pub mod page;
+pub(crate) mod patch;
+pub mod policy;
+pub mod queue;
+pub mod schema;
+pub mod tx;
+
+pub use doorbell::CHANNEL as DOORBELL_CHANNEL;

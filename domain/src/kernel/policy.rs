@@ -1,0 +1,118 @@
+//! What configuration says about each queue: `[queues.<name>]` in `config/portal.toml`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The policies of all queues.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct QueuePolicies(pub BTreeMap<String, QueuePolicy>);
+
+/// The policy of one queue. Durations are whole milliseconds.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueuePolicy {
+    /// Jobs of this queue in execution at once, per worker process.
+    pub concurrency: usize,
+    /// Jobs claimed, and completed, in one statement at most.
+    pub batch: usize,
+    /// Attempts counting the first; `retries + 1`.
+    pub max_attempts: u32,
+    /// Wait after the first failed attempt.
+    pub backoff_base_ms: u64,
+    /// Each further wait is this many times the one before.
+    pub backoff_factor: f64,
+    /// No wait is longer.
+    pub backoff_cap_ms: u64,
+    /// Random spread of a wait, as a share of it: 0.1 is ±10 %.
+    pub backoff_jitter: f64,
+    /// An attempt that takes longer has failed.
+    pub timeout_ms: u64,
+    /// When the dependency is unreachable.
+    pub on_unavailable: OnUnavailable,
+    /// Whether later jobs of a key wait while one of them is a dead letter.
+    pub hold_key_on_dead_letter: bool,
+    /// Whether a completed job keeps its payload.
+    pub keep_payload: bool,
+    /// Crashes of a worker while it runs a job alone, before the job is quarantined.
+    pub max_crashes: u32,
+}
+
+/// What becomes of jobs while their dependency is unreachable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnavailable {
+    /// They wait, and no attempt is counted.
+    Wait,
+    /// The attempt counts as failed.
+    Count,
+}
+
+impl Default for QueuePolicy {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            batch: 100,
+            max_attempts: 6,
+            backoff_base_ms: 30_000,
+            backoff_factor: 2.0,
+            backoff_cap_ms: 480_000,
+            backoff_jitter: 0.0,
+            timeout_ms: 60_000,
+            on_unavailable: OnUnavailable::Wait,
+            hold_key_on_dead_letter: false,
+            keep_payload: true,
+            max_crashes: 3,
+        }
+    }
+}
+
+impl QueuePolicy {
+    /// The wait after a failed attempt, `base × factor^(failed - 1)` up to the cap, spread by
+    /// `jitter × spread`.
+    ///
+    /// `failed` counts failed attempts including this one (from 1); `spread` is a random number in
+    /// -1.0 ..= 1.0.
+    pub fn backoff(&self, failed: u32, spread: f64) -> Duration {
+        let exponent = i32::try_from(failed.saturating_sub(1)).unwrap_or(i32::MAX);
+        let wait = self.backoff_base_ms as f64 * self.backoff_factor.powi(exponent);
+        let capped = wait.min(self.backoff_cap_ms as f64);
+        let spread_out = (capped * (1.0 + self.backoff_jitter * spread)).max(0.0);
+        Duration::from_millis(spread_out as u64)
+    }
+}
+
+impl QueuePolicies {
+    /// The policy of a queue; the defaults if configuration does not name it.
+    pub fn of(&self, queue: &str) -> QueuePolicy {
+        self.0.get(queue).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outbox_waits_30_60_120_240_480_seconds() {
+        let policy = QueuePolicy::default();
+        let waits: Vec<u64> = (1..=6).map(|n| policy.backoff(n, 0.0).as_secs()).collect();
+        assert_eq!(waits, [30, 60, 120, 240, 480, 480]);
+    }
+
+    #[test]
+    fn jitter_spreads_both_ways_and_never_below_zero() {
+        let policy = QueuePolicy { backoff_jitter: 0.1, ..QueuePolicy::default() };
+        assert_eq!(policy.backoff(1, 1.0), Duration::from_secs(33));
+        assert_eq!(policy.backoff(1, -1.0), Duration::from_secs(27));
+        let wild = QueuePolicy { backoff_jitter: 5.0, ..QueuePolicy::default() };
+        assert_eq!(wild.backoff(1, -1.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_huge_attempt_number_stays_at_the_cap() {
+        assert_eq!(QueuePolicy::default().backoff(u32::MAX, 0.0), Duration::from_secs(480));
+    }
+}

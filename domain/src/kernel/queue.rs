@@ -1,0 +1,78 @@
+//! The only place that inserts into `apalis.jobs`.
+//!
+//! `run_at` and `created_at` come from the database's clock, so that an API host with a wrong one
+//! delays nothing.
+
+use sqlx::PgConnection;
+
+use super::ctx::{Actor, Ctx, Scope};
+use super::db::Db;
+use super::error::Error;
+use super::job::NewJob;
+
+/// Inserts jobs with one statement, in the order given.
+///
+/// Attempts are limited as the queue's policy says at this moment.
+pub(crate) async fn insert(conn: &mut PgConnection, db: &Db, ctx: &Ctx, jobs: &[NewJob]) -> Result<(), Error> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let tenant = match &ctx.scope {
+        Scope::Tenant(tenant) => Some(tenant.as_str()),
+        Scope::Installation => None,
+    };
+    let ids: Vec<String> = jobs.iter().map(|j| j.id.to_string()).collect();
+    let queues: Vec<String> = jobs.iter().map(|j| j.queue.to_owned()).collect();
+    let kinds: Vec<String> = jobs.iter().map(|j| j.kind.to_owned()).collect();
+    let payloads: Vec<Vec<u8>> = jobs.iter().map(|j| j.payload.clone()).collect();
+    let max_attempts: Vec<i32> = jobs.iter().map(|j| max_attempts(db, j.queue)).collect();
+    let priorities: Vec<i32> = jobs.iter().map(|j| j.priority).collect();
+    let delays: Vec<i64> = jobs.iter().map(|j| i64::try_from(j.delay.as_millis()).unwrap_or(i64::MAX)).collect();
+    let keys: Vec<Option<String>> = jobs.iter().map(|j| j.ordering_key.clone()).collect();
+    let subjects: Vec<Option<String>> = jobs.iter().map(|j| j.subject.clone()).collect();
+    sqlx::query_file!(
+        "src/kernel/queue_insert.sql",
+        &ids,
+        &queues,
+        &kinds,
+        &payloads,
+        &max_attempts,
+        &priorities,
+        &delays,
+        &keys as &[Option<String>],
+        &subjects as &[Option<String>],
+        tenant,
+        ctx.correlation_id.as_str(),
+        ctx.causation_id,
+        ctx.traceparent.as_deref(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn max_attempts(db: &Db, queue: &str) -> i32 {
+    i32::try_from(db.policy(queue).max_attempts).unwrap_or(i32::MAX)
+}
+
+/// A dead letter that is a job again.
+pub(crate) struct Redriven {
+    pub(crate) id: String,
+    pub(crate) queue: String,
+}
+
+/// Moves those of these jobs that are dead letters, and not discarded, back into their queues, with
+/// one statement and a row of history each. They keep their place in the order of their key.
+///
+/// The caller holds the locks of the queues, and rings their doorbells.
+pub(crate) async fn redrive(
+    conn: &mut PgConnection,
+    ids: &[String],
+    actor: &Actor,
+    reason: &str,
+) -> Result<Vec<Redriven>, Error> {
+    let redriven = sqlx::query_file_as!(Redriven, "src/kernel/queue_redrive.sql", ids, actor.as_str(), reason)
+        .fetch_all(conn)
+        .await?;
+    Ok(redriven)
+}

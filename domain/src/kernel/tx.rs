@@ -1,0 +1,141 @@
+//! The business transaction a command works in.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::{PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use super::ctx::{Ctx, Scope, TenantId};
+use super::db::{Access, Db};
+use super::error::Error;
+use super::event::{self, Envelope, Event};
+use super::job::{Job, NewJob};
+use super::{outbox, queue};
+
+/// An open transaction with its circumstances. Only [`run`](super::command::run) and its
+/// relatives begin and commit one.
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    db: Db,
+    ctx: Ctx,
+    now: DateTime<Utc>,
+    events: Vec<Envelope>,
+    queues: BTreeSet<String>,
+}
+
+impl Tx {
+    pub(crate) async fn begin(db: &Db, ctx: &Ctx, access: Access) -> Result<Self, Error> {
+        let inner = db.begin(&ctx.scope, access).await?;
+        Ok(Self {
+            inner,
+            db: db.clone(),
+            ctx: ctx.clone(),
+            // what PostgreSQL stores: microseconds
+            now: Utc::now().trunc_subsecs(6),
+            events: Vec::new(),
+            queues: BTreeSet::new(),
+        })
+    }
+
+    /// The connection, for a module's `store` and `queries`.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Who asks, and as part of what.
+    pub fn ctx(&self) -> &Ctx {
+        &self.ctx
+    }
+
+    /// The command's one instant, in microseconds.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The tenant whose rows this transaction sees.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] in a transaction over the whole installation.
+    pub fn tenant(&self) -> Result<TenantId, Error> {
+        match &self.ctx.scope {
+            Scope::Tenant(tenant) => Ok(tenant.clone()),
+            Scope::Installation => Err(Error::Internal("a business command ran without a tenant".into())),
+        }
+    }
+
+    /// Records an event; it and its outbox job are written when the command returns.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it does not serialize, or without a tenant.
+    pub fn emit<E: Event>(&mut self, event: &E) -> Result<(), Error> {
+        let data = serde_json::value::to_raw_value(event).map_err(|e| Error::Internal(format!("{}: {e}", E::TYPE)))?;
+        self.events.push(Envelope {
+            id: Uuid::now_v7(),
+            event_type: E::TYPE.to_owned(),
+            source: event::source(E::MODULE),
+            subject: format!("{}/{}", E::MODULE, event.aggregate_id()),
+            time: self.now,
+            sequence: event.sequence(),
+            tenant_id: self.tenant()?,
+            actor: self.ctx.actor.clone(),
+            correlation_id: self.ctx.correlation_id.clone(),
+            causation_id: self.ctx.causation_id.clone(),
+            traceparent: self.ctx.traceparent.clone(),
+            data,
+        });
+        Ok(())
+    }
+
+    /// Adds a job to this transaction: it exists if and only if the transaction commits.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the arguments do not serialize; [`Error::Database`].
+    pub async fn enqueue<J: Job>(&mut self, args: &J) -> Result<(), Error> {
+        let job = NewJob::new(args).map_err(|e| Error::Internal(format!("{}: {e}", J::KIND)))?;
+        self.enqueue_all(vec![job]).await
+    }
+
+    /// Adds jobs with key, priority or delay, in the order given, with one statement.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn enqueue_all(&mut self, jobs: Vec<NewJob>) -> Result<(), Error> {
+        queue::insert(&mut self.inner, &self.db, &self.ctx, &jobs).await?;
+        self.queues.extend(jobs.iter().map(|job| job.queue.to_owned()));
+        Ok(())
+    }
+
+    /// Wakes this queue's workers after the commit.
+    pub(crate) fn ring_after_commit(&mut self, queue: String) {
+        self.queues.insert(queue);
+    }
+
+    /// Writes the recorded events and their outbox jobs.
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+        let events = std::mem::take(&mut self.events);
+        outbox::write(self, events).await
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        self.flush().await?;
+        crate::fail_point!("fail-point:committing");
+        self.inner.commit().await?;
+        crate::fail_point!("fail-point:committed");
+        self.db.ring(self.queues);
+        Ok(())
+    }
+
+    /// Marks a point that [`rollback_to_savepoint`](Self::rollback_to_savepoint) returns to.
+    pub(crate) async fn savepoint(&mut self) -> Result<(), Error> {
+        sqlx::query("savepoint command").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn rollback_to_savepoint(&mut self) -> Result<(), Error> {
+        self.events.clear();
+        self.queues.clear();
+        sqlx::query("rollback to savepoint command").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! Publishing committed events.
+
+mod jobs;
+
+pub use jobs::PublishEvent;

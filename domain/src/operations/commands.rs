@@ -1,0 +1,14 @@
+//! What operators can do. Each command takes the queue's lock before it decides, and leaves a row
+//! of history that says who and why.
+
+mod dead_letters;
+mod demo;
+mod jobs;
+mod queues;
+
+pub use dead_letters::{
+    DiscardDeadLetter, MOST_RETRIED, RetryDeadLetter, RetryDeadLetters, RetryLimit, WhichDeadLetters,
+};
+pub use demo::AddDemoJobs;
+pub use jobs::{CancelJob, RunJobNow};
+pub use queues::{PauseQueue, ResumeQueue};

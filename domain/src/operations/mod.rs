@@ -1,0 +1,37 @@
+//! Operating the installation: its queues, the jobs of every tenant wherever they are, dead
+//! letters, workers. Everything here runs over [`Scope::Installation`](crate::Scope), as the
+//! database role `portal_admin`, which sees queues and jobs but no business data.
+//!
+//! Reading: the view `jobs.overview` shows every job with its state, whether it is live, completed
+//! or dead; the queries here select from it. Lists are newest first by id (ids are ULIDs).
+//! Changing: a command finds the job's queue, takes that queue's lock, so that no claim decides
+//! meanwhile what may run, looks again, asks a rule, and writes the change with a row of history
+//! (who and why). The queue's workers are woken after the commit.
+//!
+//! | code | kind | when |
+//! |---|---|---|
+//! | `job_not_found` | not found | no such job |
+//! | `job_not_waiting` | conflict | running a job now that waits for no time or dependency |
+//! | `job_running` | conflict | cancelling a job that a worker holds |
+//! | `job_finished` | conflict | cancelling a job that has ended |
+//! | `dead_letter_not_found` | not found | no such job, or asking for one that is no dead letter |
+//! | `dead_letter_not_dead` | conflict | retrying or discarding a job that is not dead (any more) |
+//! | `queue_not_found` | not found | no worker ever served this queue, and it has no jobs |
+//! | `queue_already_paused` | conflict | pausing a paused queue |
+//! | `queue_not_paused` | conflict | resuming a queue that is not paused |
+
+mod commands;
+mod model;
+mod queries;
+mod rules;
+mod store;
+
+pub use commands::{
+    AddDemoJobs, CancelJob, DiscardDeadLetter, MOST_RETRIED, PauseQueue, ResumeQueue, RetryDeadLetter,
+    RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
+};
+pub use model::{
+    Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, JobDetail, JobFilter, JobId, JobState, JobSummary,
+    Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult, Worker, WorkerState,
+};
+pub use queries::{COUNT_LIMIT, GetDeadLetter, GetJob, ListDeadLetters, ListJobs, ListQueues, ListWorkers};

@@ -1,0 +1,110 @@
+//! Queues and workers as operators see them.
+
+use chrono::{DateTime, Utc};
+
+/// A queue, now.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// Set while no job of it is started.
+    pub pause: Option<Pause>,
+    /// Set while its workers cannot reach what they need: its jobs wait.
+    pub waiting: Option<Outage>,
+    /// How many jobs are where.
+    pub counts: QueueCounts,
+    /// For how many seconds the longest waiting job has been due; none if none is due.
+    pub oldest_due_seconds: Option<f64>,
+    /// Jobs completed per minute: over the last five minutes, or over the newest 10,000 if those
+    /// took less.
+    pub completed_per_minute: f64,
+}
+
+/// A dependency that a queue's workers cannot reach.
+#[derive(Debug, Clone)]
+pub struct Outage {
+    /// Its name: `broker`.
+    pub dependency: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Why no job of a queue is started.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// Who paused it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Jobs per state. Counting stops at [`COUNT_LIMIT`](crate::operations::COUNT_LIMIT): of the live
+/// states together, of the dead, and of the completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Due.
+    pub pending: i64,
+    /// Not due yet, never run.
+    pub scheduled: i64,
+    /// Held by a worker.
+    pub running: i64,
+    /// Failed before.
+    pub retrying: i64,
+    /// Due, but an earlier job of the key comes first.
+    pub blocked: i64,
+    /// For a dependency.
+    pub waiting: i64,
+    /// Dead letters that nobody has handled.
+    pub dead: i64,
+    /// Completed in the last 24 hours.
+    pub completed_last_day: i64,
+}
+
+/// A worker process.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// New for every start of a process.
+    pub id: String,
+    /// Host name.
+    pub host: String,
+    /// Process id on that host.
+    pub pid: i32,
+    /// Version of the program.
+    pub version: String,
+    /// What it serves.
+    pub queues: Vec<String>,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// Seconds since it was last heard of.
+    pub beat_age_seconds: f64,
+    /// Whether it works.
+    pub state: WorkerState,
+    /// When it stopped, or was found dead.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Jobs it holds.
+    pub jobs_held: i64,
+}
+
+/// Whether a worker works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerState {
+    /// It does, as far as known: see the age of its last beat.
+    Alive,
+    /// It ended as it should.
+    Stopped,
+    /// It fell silent, and its jobs were taken back.
+    Dead,
+}
+
+impl WorkerState {
+    /// As it is written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Stopped => "stopped",
+            Self::Dead => "dead",
+        }
+    }
+}

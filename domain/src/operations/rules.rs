@@ -1,0 +1,135 @@
+//! What operators may do, and every "no" they can get.
+
+use crate::kernel::error::Rejection;
+
+use super::model::{JobFilter, JobState};
+
+/// Only what waits for a time or a dependency can be made due.
+pub(super) fn can_run_now(state: JobState) -> Result<(), Rejection> {
+    let why = match state {
+        JobState::Scheduled | JobState::Retrying | JobState::Waiting => return Ok(()),
+        JobState::Pending => "it is due already, and runs as soon as a worker is free",
+        JobState::Blocked => "it is due already, but an earlier job of its key comes first: see blockedBy",
+        JobState::Running => "it is running",
+        JobState::Dead => "it is a dead letter: retry that instead",
+        JobState::Completed | JobState::Cancelled | JobState::Discarded => "it has ended",
+    };
+    Err(Rejection::conflict("job_not_waiting", format!("the job cannot be run now: {why}")))
+}
+
+/// What a worker holds cannot be taken from it, and what has ended cannot be stopped.
+pub(super) fn can_be_cancelled(state: JobState) -> Result<(), Rejection> {
+    match state {
+        JobState::Running => Err(Rejection::conflict(
+            "job_running",
+            "the job cannot be cancelled while a worker runs it; try again later",
+        )),
+        JobState::Dead => {
+            Err(Rejection::conflict("job_finished", "the job is a dead letter: discard that instead of cancelling it"))
+        }
+        JobState::Completed | JobState::Cancelled | JobState::Discarded => {
+            Err(Rejection::conflict("job_finished", format!("the job has ended: it is {}", state.as_str())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Only a dead letter that nobody has handled yet can be retried or discarded.
+pub(super) fn is_dead(state: JobState) -> Result<(), Rejection> {
+    match state {
+        JobState::Dead => Ok(()),
+        state => Err(Rejection::conflict(
+            "dead_letter_not_dead",
+            format!("the job is not a dead letter any more: it is {}", state.as_str()),
+        )),
+    }
+}
+
+/// A slip must not select every dead letter of the installation.
+pub(super) fn selects_some(filter: &JobFilter) -> Result<(), Rejection> {
+    if filter.is_empty() {
+        let detail = "give at least one condition, for example a queue; every dead letter is too many to retry at once";
+        return Err(Rejection::invalid_field("filter_empty", "/filter", detail));
+    }
+    Ok(())
+}
+
+/// A dead letter has only these two states.
+pub(super) fn is_state_of_dead_letters(state: JobState) -> Result<(), Rejection> {
+    match state {
+        JobState::Dead | JobState::Discarded => Ok(()),
+        _ => Err(Rejection::invalid_field(
+            "state_invalid",
+            "state",
+            "must be dead or discarded: other jobs are no dead letters",
+        )),
+    }
+}
+
+pub(super) fn job_not_found() -> Rejection {
+    Rejection::not_found("job_not_found", "there is no such job, or it ended so long ago that it was deleted")
+}
+
+pub(super) fn dead_letter_not_found() -> Rejection {
+    Rejection::not_found("dead_letter_not_found", "there is no such dead letter")
+}
+
+pub(super) fn queue_not_found() -> Rejection {
+    Rejection::not_found("queue_not_found", "there is no such queue: no worker ever served it, and it has no jobs")
+}
+
+pub(super) fn queue_already_paused() -> Rejection {
+    Rejection::conflict("queue_already_paused", "the queue is paused already; resume it first to give another reason")
+}
+
+pub(super) fn queue_not_paused() -> Rejection {
+    Rejection::conflict("queue_not_paused", "the queue is not paused")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(rule: fn(JobState) -> Result<(), Rejection>) -> Vec<&'static str> {
+        JobState::ALL.into_iter().filter(|state| rule(*state).is_ok()).map(JobState::as_str).collect()
+    }
+
+    fn code(rule: fn(JobState) -> Result<(), Rejection>, state: JobState) -> &'static str {
+        rule(state).unwrap_err().code
+    }
+
+    #[test]
+    fn only_what_waits_can_be_run_now() {
+        assert_eq!(allowed(can_run_now), ["scheduled", "retrying", "waiting"]);
+        for state in [JobState::Running, JobState::Pending, JobState::Blocked, JobState::Completed, JobState::Dead] {
+            assert_eq!(code(can_run_now, state), "job_not_waiting");
+        }
+    }
+
+    #[test]
+    fn what_is_not_running_and_has_not_ended_can_be_cancelled() {
+        assert_eq!(allowed(can_be_cancelled), ["pending", "scheduled", "retrying", "blocked", "waiting"]);
+        assert_eq!(code(can_be_cancelled, JobState::Running), "job_running");
+        for state in [JobState::Completed, JobState::Cancelled, JobState::Dead, JobState::Discarded] {
+            assert_eq!(code(can_be_cancelled, state), "job_finished");
+        }
+    }
+
+    #[test]
+    fn only_the_dead_are_dead() {
+        assert_eq!(allowed(is_dead), ["dead"]);
+        assert_eq!(code(is_dead, JobState::Discarded), "dead_letter_not_dead");
+    }
+
+    #[test]
+    fn dead_letters_are_dead_or_discarded() {
+        assert_eq!(allowed(is_state_of_dead_letters), ["dead", "discarded"]);
+    }
+
+    #[test]
+    fn an_empty_filter_retries_nothing() {
+        let refused = selects_some(&JobFilter::default()).unwrap_err();
+        assert_eq!((refused.code, refused.fields[0].pointer.as_str()), ("filter_empty", "/filter"));
+        assert!(selects_some(&JobFilter { state: Some(JobState::Dead), ..JobFilter::default() }).is_ok());
+    }
+}
