@@ -1,0 +1,182 @@
+//! Taking jobs from the table.
+
+use sqlx::{PgConnection, PgPool};
+
+/// A job this process holds. `id` and `claims` together are its fence: a completion with an older
+/// claim, or by a worker that lost it, changes nothing.
+#[derive(Debug, Clone, Default)]
+pub struct ClaimedJob {
+    /// ULID, as apalis stores it.
+    pub id: String,
+    /// How its arguments decode; the queue's name for a row pushed by a stock apalis storage.
+    pub kind: String,
+    /// Arguments, as stored.
+    pub payload: Vec<u8>,
+    /// Failed attempts so far.
+    pub attempts: u32,
+    /// It may be attempted this often in all.
+    pub max_attempts: u32,
+    /// Counts claims.
+    pub claims: i32,
+    /// Position in the queue.
+    pub seq: i64,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Jobs with the same key run one after another.
+    pub ordering_key: Option<String>,
+    /// Whose data it is about.
+    pub tenant_id: Option<String>,
+    /// Shared by everything the originating request caused.
+    pub correlation_id: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// Was held by a worker that died: must run alone.
+    pub suspect: bool,
+}
+
+impl ClaimedJob {
+    /// The number of the attempt it is claimed for; the first is 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempts + 1
+    }
+}
+
+/// How much to claim.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) jobs: usize,
+    pub(crate) suspects: usize,
+}
+
+/// Claims up to `limits.jobs` jobs in one round trip, in the order in which they are to run.
+pub(crate) async fn claim(pool: &PgPool, queue: &str, worker: &str, limits: Limits) -> sqlx::Result<Vec<ClaimedJob>> {
+    let rows = sqlx::query_file!(
+        "src/runtime/claim.sql",
+        queue,
+        worker,
+        i32::try_from(limits.jobs).unwrap_or(i32::MAX),
+        i32::try_from(limits.suspects).unwrap_or(i32::MAX)
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut jobs: Vec<ClaimedJob> = rows
+        .into_iter()
+        .map(|row| ClaimedJob {
+            id: row.id,
+            kind: row.kind,
+            payload: row.payload,
+            attempts: row.attempts.unsigned_abs(),
+            max_attempts: row.max_attempts.unsigned_abs(),
+            claims: row.claims,
+            seq: row.seq,
+            priority: row.priority,
+            ordering_key: row.ordering_key,
+            tenant_id: row.tenant_id,
+            correlation_id: row.correlation_id,
+            traceparent: row.traceparent,
+            suspect: row.suspect,
+        })
+        .collect();
+    // `update … returning` promises no order
+    jobs.sort_by_key(|job| (std::cmp::Reverse(job.priority), job.seq));
+    Ok(jobs)
+}
+
+/// Notes that a suspect now runs alone, so that the next death of this worker is charged to it.
+/// False when the job is no longer ours.
+pub(crate) async fn mark_alone(pool: &PgPool, job: &ClaimedJob, worker: &str) -> sqlx::Result<bool> {
+    let marked = sqlx::query!(
+        "update apalis.jobs set alone = true where id = $1 and lock_by = $2 and claims = $3",
+        job.id,
+        worker,
+        job.claims
+    )
+    .execute(pool)
+    .await?;
+    Ok(marked.rows_affected() == 1)
+}
+
+/// Notes what a queue waits for, and since when; or that it waits for nothing.
+pub(crate) async fn note_waiting(pool: &PgPool, queue: &str, waiting_for: Option<&str>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update jobs.queues
+         set waiting_for = $2, waiting_since = case when $2::text is not null then coalesce(waiting_since, now()) end
+         where name = $1 and waiting_for is distinct from $2",
+        queue,
+        waiting_for
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Hands back jobs that have not started, using up no attempt.
+pub(crate) async fn release(pool: &PgPool, worker: &str, jobs: &[ClaimedJob]) -> sqlx::Result<()> {
+    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+    let claims: Vec<i32> = jobs.iter().map(|job| job.claims).collect();
+    sqlx::query!(
+        "update apalis.jobs j
+         set lock_by = null, lock_at = null, alone = false,
+             status = case when j.attempts > 0 then 'Failed' else 'Pending' end
+         from unnest($1::text[], $2::integer[]) as b(id, claims)
+         -- not `=`: see complete.sql
+         where j.id = b.id and j.lock_by is not distinct from $3 and j.claims = b.claims",
+        &ids,
+        &claims,
+        worker
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Hands back what a worker holds in a queue without knowing it: jobs of a claim whose answer it
+/// never got. `known` are the ids it does know. Waits until no claim is under way, also one that the
+/// server still works on after the connection broke.
+pub(crate) async fn release_unknown(pool: &PgPool, queue: &str, worker: &str, known: &[String]) -> sqlx::Result<u64> {
+    let mut tx = pool.begin().await?;
+    lock_queues(&mut tx, &[queue.to_owned()]).await?;
+    let released = sqlx::query!(
+        "update apalis.jobs
+         set lock_by = null, lock_at = null, alone = false,
+             status = case when attempts > 0 then 'Failed' else 'Pending' end
+         where lock_by = $1 and job_type = $2 and id <> all($3)",
+        worker,
+        queue,
+        known
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(released.rows_affected())
+}
+
+/// Says goodbye and hands back all a worker holds, using up no attempt: both or neither, because a
+/// worker that stopped is never rescued. A claim still under way at the server ends before, and none
+/// comes after.
+pub(crate) async fn retire(pool: &PgPool, worker: &str, queues: &[String]) -> sqlx::Result<u64> {
+    let mut tx = pool.begin().await?;
+    lock_queues(&mut tx, queues).await?;
+    sqlx::query!("update jobs.workers set stopped_at = now() where id = $1 and died_at is null", worker)
+        .execute(&mut *tx)
+        .await?;
+    let released = sqlx::query!(
+        "update apalis.jobs
+         set lock_by = null, lock_at = null, alone = false,
+             status = case when attempts > 0 then 'Failed' else 'Pending' end
+         where lock_by = $1",
+        worker
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(released.rows_affected())
+}
+
+/// In order of name, as everybody who locks several.
+async fn lock_queues(conn: &mut PgConnection, queues: &[String]) -> sqlx::Result<()> {
+    sqlx::query!("select jobs.lock_queue(q) from (select unnest($1::text[]) as q order by 1) held", queues)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Nothing may wait for a handler that does not exist.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jobs::bus::{ContentMode, Embedded};
+
+#[test]
+fn every_kind_that_the_domain_declares_is_executed() {
+    let kinds = jobs::registry::kinds(Arc::new(Embedded::new(ContentMode::Structured)));
+    let declared = declared_kinds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src")));
+    assert!(declared.contains(&"publish-event.v1".to_owned()), "the search finds kinds: {declared:?}");
+    for kind in declared {
+        assert!(kinds.knows(&kind), "{kind} is declared in domain, but jobs/src/registry.rs has no line for it");
+    }
+}
+
+/// The text of every `const KIND: &'static str = "…"`.
+fn declared_kinds(folder: &Path) -> Vec<String> {
+    let mut kinds = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            kinds.extend(declared_kinds(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let constants = source.split("const KIND: &'static str = \"").skip(1);
+            kinds.extend(constants.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    kinds
+}

@@ -1,0 +1,11 @@
+//! The queue contract, bullet by bullet.
+
+mod basics;
+mod claims;
+mod connections;
+mod fence;
+mod hot_keys;
+mod ordering;
+mod processes;
+mod serving;
+mod stock;
