@@ -1,0 +1,38 @@
+//! What stands in the description's examples. `make run` seeds these, so that every example works
+//! as it stands.
+
+use uuid::{Uuid, uuid};
+
+/// The tenant that has the demo data.
+pub const TENANT: &str = "demo";
+/// An active customer, in [`CUSTOMER_GROUP`].
+pub const CUSTOMER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000001");
+/// A suspended customer.
+pub const SUSPENDED_CUSTOMER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000002");
+/// A customer group.
+pub const CUSTOMER_GROUP: Uuid = uuid!("01941f29-7c00-7000-8000-000000000101");
+/// An active product with at least one variant.
+pub const PRODUCT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000201");
+/// A variant of [`PRODUCT`].
+pub const VARIANT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000301");
+
+/// A job that waits for its time.
+pub const JOB: Uuid = uuid!("01941f29-7c00-7000-8000-000000000401");
+/// Another one, to be cancelled.
+pub const JOB_TO_CANCEL: Uuid = uuid!("01941f29-7c00-7000-8000-000000000402");
+/// A dead letter.
+pub const DEAD_LETTER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000403");
+/// Another one, to be discarded.
+pub const DEAD_LETTER_TO_DISCARD: Uuid = uuid!("01941f29-7c00-7000-8000-000000000404");
+
+/// The example of a path parameter.
+pub(crate) fn of_parameter(path: &str, name: &str) -> Option<Uuid> {
+    match name {
+        "variantId" => Some(VARIANT),
+        "id" if path == "/v1/customers/{id}/reinstate" => Some(SUSPENDED_CUSTOMER),
+        "id" if path.starts_with("/v1/customers/") => Some(CUSTOMER),
+        "id" if path.starts_with("/v1/customer-groups/") => Some(CUSTOMER_GROUP),
+        "id" if path.starts_with("/v1/products/") => Some(PRODUCT),
+        _ => None,
+    }
+}

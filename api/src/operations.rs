@@ -1,0 +1,21 @@
+//! `/v1/admin`: the operation of the installation, for every tenant. Role `portal-admin`.
+
+mod dead_letters;
+mod input;
+mod jobs;
+mod output;
+mod queues;
+mod workers;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::State;
+
+/// What `/v1/admin` has.
+pub(crate) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .nest("/dead-letters", dead_letters::routes())
+        .nest("/jobs", jobs::routes())
+        .nest("/queues", queues::routes())
+        .nest("/workers", workers::routes())
+}

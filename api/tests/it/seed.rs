@@ -1,0 +1,24 @@
+//! The rows that the description's examples speak of.
+
+use api::examples::{CUSTOMER, CUSTOMER_GROUP, PRODUCT, SUSPENDED_CUSTOMER, TENANT, VARIANT};
+use sqlx::PgPool;
+
+/// Inserts them.
+pub(crate) async fn seed(owner: &PgPool) {
+    let statement = format!(
+        "insert into customers.customer_groups (id, tenant_id, name, created_at)
+             values ('{CUSTOMER_GROUP}', '{TENANT}', 'Wholesale', now());
+         insert into customers.customers (id, tenant_id, name, email, status, suspend_reason, suspended_at, group_id,
+                                          created_at, updated_at, version)
+             values ('{CUSTOMER}', '{TENANT}', 'Ada Lovelace', 'ada@example.com', 'active', null, null,
+                     '{CUSTOMER_GROUP}', now(), now(), 1),
+                    ('{SUSPENDED_CUSTOMER}', '{TENANT}', 'Charles Babbage', 'charles@example.com', 'suspended', 'unpaid',
+                     now(), null, now(), now(), 2);
+         insert into products.products (id, tenant_id, name, description, status, created_at, updated_at, version)
+             values ('{PRODUCT}', '{TENANT}', 'Trail tent', 'For three seasons.', 'active', now(), now(), 1);
+         insert into products.variants (id, tenant_id, product_id, sku, price_amount, currency, attributes, created_at,
+                                        updated_at, version)
+             values ('{VARIANT}', '{TENANT}', '{PRODUCT}', 'TENT-2P/GREEN', 19900, 'EUR', '{{}}', now(), now(), 1);"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(owner).await.unwrap();
+}
