@@ -1,0 +1,61 @@
+//! The range of every number. `config/portal.toml` says the same in the comment of each key, and a
+//! test compares the two.
+
+use toml::Value;
+
+use super::error::Error;
+use super::layers::Layers;
+
+/// Key, smallest and greatest value.
+pub(super) const RANGES: [(&str, f64, f64); 32] = [
+    ("http.body_limit_bytes", 1024.0, 104_857_600.0),
+    ("http.request_timeout_ms", 100.0, 300_000.0),
+    ("http.header_read_timeout_ms", 100.0, 300_000.0),
+    ("http.max_concurrent_requests", 1.0, 100_000.0),
+    ("http.readiness_timeout_ms", 100.0, 60_000.0),
+    ("http.shutdown_timeout_ms", 0.0, 60_000.0),
+    ("database.max_connections", 2.0, 1000.0),
+    ("database.acquire_timeout_ms", 100.0, 60_000.0),
+    ("database.statement_timeout_ms", 0.0, 3_600_000.0),
+    ("database.lock_timeout_ms", 0.0, 3_600_000.0),
+    ("auth.leeway_ms", 0.0, 300_000.0),
+    ("auth.refresh_interval_ms", 10_000.0, 86_400_000.0),
+    ("auth.refetch_cooldown_ms", 1000.0, 600_000.0),
+    ("auth.fetch_timeout_ms", 100.0, 60_000.0),
+    ("amqp.confirm_timeout_ms", 100.0, 300_000.0),
+    ("amqp.reconnect_max_ms", 100.0, 300_000.0),
+    ("amqp.delivery_limit", 1.0, 1000.0),
+    ("worker.poll_ms", 10.0, 60_000.0),
+    ("worker.heartbeat_ms", 100.0, 60_000.0),
+    ("worker.dead_after_ms", 300.0, 600_000.0),
+    ("worker.observe_ms", 100.0, 60_000.0),
+    ("worker.shutdown_timeout_ms", 0.0, 600_000.0),
+    ("worker.retention_days", 1.0, 3650.0),
+    ("queues.*.concurrency", 1.0, 10_000.0),
+    ("queues.*.batch", 1.0, 10_000.0),
+    ("queues.*.max_attempts", 1.0, 1000.0),
+    ("queues.*.backoff_base_ms", 0.0, 86_400_000.0),
+    ("queues.*.backoff_factor", 1.0, 100.0),
+    ("queues.*.backoff_cap_ms", 0.0, 604_800_000.0),
+    ("queues.*.backoff_jitter", 0.0, 1.0),
+    ("queues.*.timeout_ms", 100.0, 86_400_000.0),
+    ("queues.*.max_crashes", 1.0, 100.0),
+];
+
+/// The first number that is out of its range.
+pub(super) fn check(layers: &Layers) -> Result<(), Error> {
+    for (key, value) in layers.iter() {
+        let number = match value {
+            Value::Integer(number) => *number as f64,
+            Value::Float(number) => *number,
+            _ => continue,
+        };
+        let pattern = key.pattern();
+        if let Some((_, low, high)) = RANGES.iter().find(|(name, ..)| *name == pattern)
+            && !(*low..=*high).contains(&number)
+        {
+            return Err(layers.wrong(&key.to_string(), format!("{number} is not within {low} to {high}")));
+        }
+    }
+    Ok(())
+}

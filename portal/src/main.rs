@@ -1,0 +1,62 @@
+//! The Offgrid Portal binary: reads the command line and the configuration, and puts `api`, `jobs`
+//! and `domain` together. Each command is a module with a function `run`.
+
+mod api;
+mod cli;
+mod config;
+mod database;
+mod dev;
+mod failure;
+#[cfg(test)]
+mod fuzz;
+mod logging;
+mod migrate;
+mod openapi;
+mod seed;
+mod shutdown;
+mod worker;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use config::Config;
+use failure::Failure;
+
+/// A look-up or file access that hangs in a thread must not keep the process.
+const LEFTOVERS: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("portal: {}", failure.to_string().replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    if let Command::Openapi { check } = &cli.command {
+        return openapi::run(check.as_deref());
+    }
+    let config = Config::load(cli.config.as_deref(), std::env::vars_os())?;
+    logging::start(&config.log);
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::system("starting threads"))?;
+    let result = runtime.block_on(command(&cli.command, &config));
+    runtime.shutdown_timeout(LEFTOVERS);
+    result
+}
+
+async fn command(command: &Command, config: &Config) -> Result<(), Failure> {
+    match command {
+        Command::Api => api::run(config).await,
+        Command::Dev => dev::run(config).await,
+        Command::Migrate => migrate::run(config).await,
+        Command::Seed => seed::run(config).await,
+        Command::Worker => worker::run(config).await,
+        Command::Openapi { check } => openapi::run(check.as_deref()),
+    }
+}

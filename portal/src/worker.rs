@@ -1,0 +1,139 @@
+//! `portal worker`: runs jobs, publishes events to RabbitMQ, and says how it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::health::{self, BrokerState, Checks};
+use domain::Db;
+use jobs::bus::{self, Bus, BusState, RabbitMq};
+use jobs::registry;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config};
+use crate::database::{self, Login, Role};
+use crate::failure::Failure;
+use crate::{api as http, shutdown};
+
+/// What remains after the last job: handing back, closing the bus and the pool.
+const LAST_STEPS: Duration = Duration::from_secs(6);
+
+/// Works until a signal.
+pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
+    if config.amqp.url.is_empty() {
+        let needed = "the worker publishes events to RabbitMQ (only `portal dev` does without)";
+        return Err(config::Error::missing("amqp.url", needed).into());
+    }
+    let login = Login::user(config, "portal_worker", "the workers connect as portal_worker")?;
+    let pool = database::pool(&config.database, login, Role::Worker).await?;
+    database::ensure_current(&pool).await?;
+    ensure_known_queues(config)?;
+    let stop = shutdown::on_signal()?;
+    let bus: Arc<dyn Bus> = Arc::new(rabbitmq(bus_settings(config)?)?);
+    let db = Db::new(pool.clone(), config.queues.clone());
+    let health = match serve_health(config, &db, &*bus, &stop).await {
+        Ok(health) => health,
+        Err(failure) => {
+            bus.close().await;
+            return Err(failure);
+        }
+    };
+    let settings = config.worker.settings();
+    let patience = settings.shutdown_timeout + LAST_STEPS;
+    shutdown::run(&stop, patience, async {
+        jobs::run(db, bus, settings, stop.clone()).await;
+        if let Some(health) = health {
+            let _ = health.await;
+        }
+        database::close(pool).await;
+        Ok(())
+    })
+    .await
+}
+
+/// What the bus takes of `[amqp]`.
+pub(crate) fn bus_settings(config: &Config) -> Result<bus::Settings, Failure> {
+    let amqp = &config.amqp;
+    let ca_certificates = match amqp.ca_file.as_str() {
+        "" => None,
+        path => {
+            let unreadable = |error| config::Error::from_bus("ca_file", format!("cannot read {path}: {error}"));
+            Some(std::fs::read_to_string(path).map_err(unreadable)?)
+        }
+    };
+    Ok(bus::Settings {
+        url: amqp.url.expose().to_owned(),
+        exchange: amqp.exchange.clone(),
+        content_mode: amqp.content_mode,
+        confirm_timeout: Duration::from_millis(amqp.confirm_timeout_ms),
+        reconnect_max: Duration::from_millis(amqp.reconnect_max_ms),
+        delivery_limit: amqp.delivery_limit,
+        ca_certificates,
+    })
+}
+
+/// Begins to connect; a broker that is not there yet is no error.
+pub(crate) fn rabbitmq(settings: bus::Settings) -> Result<RabbitMq, Failure> {
+    let wrong = |error: bus::SettingsError| config::Error::from_bus(error.key, error.problem);
+    Ok(RabbitMq::start(settings, &registry::subscriptions()).map_err(wrong)?)
+}
+
+/// A queue that no kind of job waits in would never be served, or its policy never used.
+pub(crate) fn ensure_known_queues(config: &Config) -> Result<(), Failure> {
+    let known = registry::queues();
+    let unknown = |name: &&String| !known.contains(name.as_str());
+    let list = known.iter().copied().collect::<Vec<_>>().join(", ");
+    if let Some(name) = config.worker.queues.iter().find(unknown) {
+        return Err(config::Error::unknown_queue("worker.queues", name, &list).into());
+    }
+    match config.queues.0.keys().find(unknown) {
+        Some(name) => Err(config::Error::unknown_queue("queues", name, &list).into()),
+        None => Ok(()),
+    }
+}
+
+/// The bus's state in the words of the health endpoints, for as long as somebody listens.
+pub(crate) fn broker_state(bus: &dyn Bus) -> watch::Receiver<BrokerState> {
+    let mut state = bus.state();
+    let (sender, receiver) = watch::channel(shown(&state.borrow_and_update()));
+    tokio::spawn(async move {
+        while state.changed().await.is_ok() {
+            if sender.send(shown(&state.borrow_and_update())).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn shown(state: &BusState) -> BrokerState {
+    match state {
+        BusState::Up => BrokerState::Up,
+        BusState::Down { reason } => BrokerState::Down { reason: reason.clone() },
+    }
+}
+
+async fn serve_health(
+    config: &Config,
+    db: &Db,
+    bus: &dyn Bus,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(addr) = config.worker.health_addr else { return Ok(None) };
+    let listener = http::listen(addr, "PORTAL_WORKER__HEALTH_ADDR").await?;
+    let settings = config.http.settings();
+    let checks = Checks {
+        db: db.clone(),
+        broker: broker_state(bus),
+        identity_provider: None,
+        timeout: settings.readiness_timeout,
+    };
+    let stopped = stop.clone().cancelled_owned();
+    tracing::info!(%addr, "serving health checks");
+    Ok(Some(tokio::spawn(async move {
+        if let Err(error) = api::serve_router(listener, health::router(checks), &settings, stopped).await {
+            tracing::error!(%error, "health checks are no longer served");
+        }
+    })))
+}

@@ -1,0 +1,16 @@
+//! The real program, run as a user would, against a real PostgreSQL and RabbitMQ.
+//!
+//! `make test` starts the servers and sets `DATABASE_URL` (portal_owner, may create databases),
+//! `PORTAL_TEST_SUPERUSER_URL`, `PORTAL_TEST_AMQP_URL` and `PORTAL_TEST_RABBITMQ_API`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod command_line;
+mod dev;
+mod fail_points;
+mod http;
+mod openapi;
+mod places;
+mod program;
+mod serving;
+mod setup;
