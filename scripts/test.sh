@@ -10,6 +10,7 @@
 #
 # With CI=true a step that has to be skipped counts as a failure. A step that takes longer
 # than its limit is ended and fails; PORTAL_TEST_LIMIT=SECONDS sets one limit for all.
+# PORTAL_TEST_BACKTRACE=1 shows backtraces of panics.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -308,6 +309,8 @@ begin() {
   lock
   began=$(now_ms)
   rm -f "$logs"/*.log "$logs"/*.late
+  # The backtrace of an asynchronous test is pages long and hides the message above it.
+  export RUST_BACKTRACE=${PORTAL_TEST_BACKTRACE:-0}
   # Colours survive the pipe into the log only when asked for.
   if [[ -t 1 ]]; then
     export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}

@@ -18,7 +18,9 @@ async fn a_broker_that_blocks_dies_and_returns_loses_nothing() {
     let exchange = format!("test.{}", uuid::Uuid::now_v7());
     let queue = format!("{exchange}.arrivals");
     let subscription = Subscription { queue: queue.clone(), event_types: vec![CHANGED.to_owned()] };
-    let settings = Settings { exchange, ..settings(&node.url()) };
+    // what waits for the end of an alarm is not given up: `rabbitmqctl` takes long on a busy machine
+    let confirm_timeout = Duration::from_secs(120);
+    let settings = Settings { exchange, confirm_timeout, ..settings(&node.url()) };
     let bus = Arc::new(RabbitMq::start(settings, &[subscription]).unwrap());
     node.settled(&*bus).await;
     bus.publish(&event(CHANGED, "first", 1)).await.unwrap();
