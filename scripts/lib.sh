@@ -123,6 +123,32 @@ apt_install() {
   rm -f "$log"
 }
 
+# Makes directory $1 a Python environment with the packages of the file $2. False, with a message, for
+# a user who cannot install what is missing.
+python_environment() {
+  local venv=$1 requirements=$2
+  if [[ -x $venv/bin/python ]] && cmp -s "$requirements" "$venv/requirements.txt"; then
+    return
+  fi
+  rm -rf "$venv"
+  if ! command -v python3 >/dev/null || ! python3 -m venv "$venv" >/dev/null 2>&1; then
+    rm -rf "$venv"
+    if ((EUID != 0)); then
+      say "Python with its venv module is missing (Debian: sudo apt-get install python3 python3-venv)"
+      return 1
+    fi
+    apt_install "Python with its venv module" python3 python3-venv
+    python3 -m venv "$venv" || return 1
+  fi
+  if ! "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$requirements"; then
+    rm -rf "$venv"
+    say "pip could not install $requirements"
+    return 1
+  fi
+  # Last: it says that the environment is complete.
+  cp "$requirements" "$venv/requirements.txt"
+}
+
 need_cargo() {
   command -v cargo >/dev/null ||
     die "cargo is missing: install a Rust toolchain with rustup and try again"

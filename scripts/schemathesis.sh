@@ -40,22 +40,6 @@ finish() {
   exit "$status"
 }
 
-python_packages() {
-  local wanted=scripts/schemathesis/requirements.txt
-  if [[ -x $venv/bin/schemathesis ]] && cmp -s "$wanted" "$venv/requirements.txt"; then
-    return
-  fi
-  rm -rf "$venv"
-  if ! python3 -m venv "$venv" >/dev/null 2>&1; then
-    apt_install "Python with its venv module" python3 python3-venv
-    python3 -m venv "$venv"
-  fi
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$wanted" ||
-    die "pip could not install $wanted"
-  # Last: it says that the environment is complete.
-  cp "$wanted" "$venv/requirements.txt"
-}
-
 start_server() {
   scripts/postgres.sh start "$cluster" "$((port + 1))" throw-away >/dev/null
   scripts/postgres.sh psql "$cluster" postgres -f deploy/postgres/roles.sql
@@ -135,7 +119,7 @@ scripts/postgres.sh remove "$cluster"
 
 need_cargo
 scripts/postgres.sh install >/dev/null
-python_packages
+python_environment "$venv" scripts/schemathesis/requirements.txt || die "no Python packages"
 cargo build --locked -p portal
 start_server
 for role in "${roles[@]}"; do

@@ -115,27 +115,8 @@ tools() {
 }
 
 python_packages() {
-  if [[ -x $venv/bin/python ]] && cmp -s scripts/test-requirements.txt "$venv/requirements.txt"; then
-    echo "already there: $venv"
-    return
-  fi
-  rm -rf "$venv"
-  if ! command -v python3 >/dev/null; then
-    ((EUID == 0)) || skip "python3 is missing (Debian: sudo apt-get install python3 python3-venv)"
-    apt_install Python python3 python3-venv
-  fi
-  if ! python3 -m venv "$venv" >/dev/null; then
-    rm -rf "$venv"
-    ((EUID == 0)) || skip "python3 cannot make a virtual environment (Debian: sudo apt-get install python3-venv)"
-    apt_install "Python's venv module" python3-venv
-    python3 -m venv "$venv"
-  fi
-  if ! "$venv/bin/python" -m pip install -q --disable-pip-version-check -r scripts/test-requirements.txt; then
-    rm -rf "$venv"
-    skip "pip could not install scripts/test-requirements.txt"
-  fi
-  # Last: it says that the environment is complete.
-  cp scripts/test-requirements.txt "$venv/requirements.txt"
+  python_environment "$venv" scripts/test-requirements.txt || skip "no Python packages"
+  echo "in $venv"
 }
 
 lint_scripts() {
