@@ -8,6 +8,7 @@
 //! `model`, `rules`, `events`, `jobs` (arguments), `commands`, `store` (SQL that writes or locks),
 //! `queries` (SQL that only reads).
 
+pub mod audit;
 pub mod customers;
 #[cfg(test)]
 mod fuzz;

@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 pub mod fail_point;
 pub mod idempotency;
+pub mod inbox;
 pub mod input;
 pub mod job;
 pub mod outbox;

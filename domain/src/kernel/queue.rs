@@ -8,7 +8,8 @@ use sqlx::PgConnection;
 use super::ctx::{Actor, Ctx, Scope};
 use super::db::Db;
 use super::error::Error;
-use super::job::NewJob;
+use super::job::{Job as _, NewJob};
+use crate::messaging::HandleEvent;
 
 /// Inserts jobs with one statement, in the order given.
 ///
@@ -49,6 +50,36 @@ pub(crate) async fn insert(conn: &mut PgConnection, db: &Db, ctx: &Ctx, jobs: &[
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Inserts a handler job for every event that its consumer group does not have yet; see
+/// [`inbox`](super::inbox). `jobs` are those of `arrived`, in the same order. Returns how many.
+pub(crate) async fn receive(db: &Db, arrived: &[HandleEvent], jobs: &[NewJob]) -> Result<u64, Error> {
+    if arrived.is_empty() {
+        return Ok(0);
+    }
+    let column = |of: fn(&HandleEvent) -> &str| arrived.iter().map(|a| of(a).to_owned()).collect::<Vec<String>>();
+    let ids: Vec<String> = jobs.iter().map(|j| j.id.to_string()).collect();
+    let payloads: Vec<Vec<u8>> = jobs.iter().map(|j| j.payload.clone()).collect();
+    let max_attempts: Vec<i32> = arrived.iter().map(|a| max_attempts(db, &a.consumer)).collect();
+    let traceparents: Vec<Option<String>> = arrived.iter().map(|a| a.event.traceparent.clone()).collect();
+    let inserted = sqlx::query_file!(
+        "src/kernel/queue_receive.sql",
+        &column(|a| &a.event.id),
+        &column(|a| &a.event.source),
+        &column(|a| &a.consumer),
+        &ids,
+        &payloads,
+        &max_attempts,
+        &column(|a| &a.event.subject),
+        &column(|a| a.event.tenant_id.as_str()),
+        &column(|a| a.event.correlation_id.as_str()),
+        &traceparents as &[Option<String>],
+        HandleEvent::KIND,
+    )
+    .execute(db.pool())
+    .await?;
+    Ok(inserted.rows_affected())
 }
 
 fn max_attempts(db: &Db, queue: &str) -> i32 {

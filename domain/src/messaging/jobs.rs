@@ -1,9 +1,15 @@
-//! Arguments of the jobs that send messages.
+//! Arguments of the jobs that send and handle messages.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::event::Envelope;
+use crate::kernel::inbox::ReceivedEvent;
 use crate::kernel::job::Job;
+
+/// The consumer group whose queues bear just the event's name; also the queue of its handler jobs.
+pub const DEFAULT_GROUP: &str = "portal";
 
 /// Publish one committed event to the bus.
 ///
@@ -18,4 +24,38 @@ pub struct PublishEvent {
 impl Job for PublishEvent {
     const KIND: &'static str = "publish-event.v1";
     const QUEUE: &'static str = "outbox";
+}
+
+/// Handle one event for one consumer group. Waits in the queue that bears the group's name, so that
+/// each group has its own policy, order and dead letters.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HandleEvent {
+    /// The consumer group.
+    pub consumer: String,
+    /// The event, as it arrived.
+    pub event: ReceivedEvent,
+}
+
+impl Job for HandleEvent {
+    const KIND: &'static str = "handle-event.v1";
+    const QUEUE: &'static str = DEFAULT_GROUP;
+}
+
+/// Read a message again that could not be read when it arrived. Such a job is made as a dead letter:
+/// it runs when an operator thinks that it can be read now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadMessage {
+    /// The consumer group it arrived for.
+    pub consumer: String,
+    /// AMQP content type.
+    pub content_type: String,
+    /// AMQP headers that are text or numbers.
+    pub headers: BTreeMap<String, String>,
+    /// Its bytes, in base64.
+    pub body: String,
+}
+
+impl Job for ReadMessage {
+    const KIND: &'static str = "read-message.v1";
+    const QUEUE: &'static str = DEFAULT_GROUP;
 }

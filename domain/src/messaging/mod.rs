@@ -1,5 +1,5 @@
-//! Publishing committed events.
+//! Publishing committed events, and handling those that arrive.
 
 mod jobs;
 
-pub use jobs::PublishEvent;
+pub use jobs::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage};

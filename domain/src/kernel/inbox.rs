@@ -1,0 +1,101 @@
+//! Events that arrive: each has its effect once in every consumer group.
+//!
+//! ```text
+//! bus ─▶ receive: inbox row + handler job, unless the row is there already ─▶ acknowledged
+//! job ─▶ claim_effect: marks the row, in the transaction of the effect ─▶ completed
+//! ```
+//!
+//! A message that is delivered again finds its row; a job that runs again finds its mark. Between
+//! the two lies a committed job, so an acknowledged event cannot get lost.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use ulid::Ulid;
+
+use super::ctx::{CorrelationId, TenantId};
+use super::db::Db;
+use super::error::Error;
+use super::job::{Job as _, NewJob};
+use super::queue;
+use super::tx::Tx;
+use crate::messaging::HandleEvent;
+
+/// An event as it arrived: what a CloudEvent carries.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReceivedEvent {
+    /// CloudEvents `id`, unique within its source.
+    pub id: String,
+    /// CloudEvents `source`.
+    pub source: String,
+    /// CloudEvents `type`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// CloudEvents `subject`: `customers/{id}`. Events of one subject are handled in order.
+    pub subject: String,
+    /// CloudEvents `time`.
+    pub time: DateTime<Utc>,
+    /// Extension `sequence`: the aggregate's version after the event.
+    pub sequence: i64,
+    /// Extension `tenantid`.
+    pub tenant_id: TenantId,
+    /// Extension `correlationid`.
+    pub correlation_id: CorrelationId,
+    /// Extension `traceparent`.
+    pub traceparent: Option<String>,
+    /// CloudEvents `data`.
+    pub data: Box<RawValue>,
+}
+
+/// Makes a job in the queue of its consumer group for every event that the group does not have yet,
+/// in the order given, with one statement; returns how many. Rings the groups' doorbells.
+///
+/// # Errors
+/// [`Error::Database`]: then nothing was received. [`Error::Internal`] when an event does not
+/// serialize.
+pub async fn receive(db: &Db, arrived: &[HandleEvent]) -> Result<u64, Error> {
+    let jobs = arrived.iter().map(handler_job).collect::<Result<Vec<_>, _>>()?;
+    let received = queue::receive(db, arrived, &jobs).await?;
+    if received > 0 {
+        let groups: std::collections::BTreeSet<_> = arrived.iter().map(|arrival| arrival.consumer.clone()).collect();
+        db.ring(groups);
+    }
+    Ok(received)
+}
+
+fn handler_job(arrival: &HandleEvent) -> Result<NewJob, Error> {
+    let payload = serde_json::to_vec(arrival).map_err(|e| Error::Internal(format!("{}: {e}", HandleEvent::KIND)))?;
+    Ok(NewJob {
+        id: Ulid::from(uuid::Uuid::now_v7()),
+        queue: HandleEvent::QUEUE,
+        kind: HandleEvent::KIND,
+        payload,
+        ordering_key: Some(arrival.event.subject.clone()),
+        priority: 0,
+        delay: std::time::Duration::ZERO,
+        subject: Some(arrival.event.subject.clone()),
+    })
+}
+
+/// Marks an event as handled by a consumer group, in the transaction of its effect. False when it was
+/// handled before: then nothing must happen again. A second transaction with the same event waits
+/// here for the first.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn claim_effect(tx: &mut Tx, arrival: &HandleEvent, job_id: &str) -> Result<bool, Error> {
+    let event = &arrival.event;
+    let marked = sqlx::query!(
+        "insert into kernel.inbox as i (event_id, source, consumer, tenant_id, job_id, handled_at)
+         values ($1, $2, $3, $4, $5, now())
+         on conflict (event_id, source, consumer) do update set handled_at = now() where i.handled_at is null",
+        event.id,
+        event.source,
+        arrival.consumer,
+        event.tenant_id.as_str(),
+        job_id
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(marked.rows_affected() == 1)
+}
