@@ -108,7 +108,7 @@ async fn confirmed(published: lapin::PublisherConfirm) -> Result<()> {
 pub(crate) async fn purge_events(url: &str) -> Result<()> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
-    for subscription in jobs::registry::subscriptions() {
+    for subscription in jobs::registry::reactions().subscriptions() {
         channel.queue_purge(subscription.queue.into(), QueuePurgeOptions::default()).await?;
     }
     connection.close(200, "purged".into()).await?;

@@ -43,14 +43,14 @@ impl Publishing {
     /// Returns when the broker is reachable and the worker listens.
     pub(crate) async fn start(scratch: &Scratch, amqp: &str) -> Result<Self> {
         let settings = bus::Settings { url: amqp.to_owned(), ..bus::Settings::default() };
-        let bus = Arc::new(RabbitMq::start(settings, &jobs::registry::subscriptions())?);
+        let bus = Arc::new(RabbitMq::start(settings, &jobs::registry::reactions().subscriptions())?);
         let mut state = bus.state();
         tokio::time::timeout(Duration::from_secs(30), state.wait_for(|state| *state == BusState::Up)).await??;
         let (sender, confirms) = mpsc::unbounded_channel();
         let bus = Arc::new(Noting { bus, sender });
         let db = Db::new(scratch.pool_as("portal_worker").await?, policies());
         let stop = CancellationToken::new();
-        let worker = tokio::spawn(jobs::run(db, bus, Settings::default(), stop.clone()));
+        let worker = tokio::spawn(jobs::run(db, jobs::Wiring::to(bus), Settings::default(), stop.clone()));
         crate::processes::until_one_registered(&scratch.admin).await?;
         Ok(Self { confirms, stop, worker })
     }

@@ -33,7 +33,9 @@ pub(crate) struct Process {
 impl Programs {
     /// `portal worker` with its defaults.
     pub(crate) fn worker(&self, scratch: &Scratch, amqp: &str, number: usize) -> Result<Process> {
-        let environment = [("PORTAL_DATABASE__URL", scratch.url()), ("PORTAL_AMQP__URL", amqp)];
+        // publishing alone is measured: nothing receives what arrives
+        let queues = ("PORTAL_WORKER__QUEUES", "outbox");
+        let environment = [("PORTAL_DATABASE__URL", scratch.url()), ("PORTAL_AMQP__URL", amqp), queues];
         self.start(&self.portal, &["worker"], &environment, format!("worker-{number}"))
     }
 

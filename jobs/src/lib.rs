@@ -2,10 +2,12 @@
 //!
 //! [`registry`] has THE lists. A handler is one function and one line there.
 
+mod audit;
 pub mod bus;
 #[cfg(test)]
 mod fuzz;
 mod messaging;
+pub mod reactions;
 pub mod registry;
 pub mod runtime;
 
@@ -17,15 +19,48 @@ use domain::messaging::PublishEvent;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use bus::consumer::{self, Intake, Receive};
 use bus::{Bus, BusState};
+use reactions::Reactions;
 use runtime::{Dependency, Runtime, Settings};
+
+/// What connects a worker process to the others.
+pub struct Wiring {
+    /// Where committed events are published.
+    pub bus: Arc<dyn Bus>,
+    /// What happens on events that arrive.
+    pub reactions: Arc<Reactions>,
+    /// Where events arrive from; `None` with a bus that hands them over itself, or for a process that
+    /// only publishes.
+    pub receive: Option<Receive>,
+}
+
+impl Wiring {
+    /// Publishes to `bus`, reacts as [`registry::reactions`] says, and receives nothing by itself.
+    pub fn to(bus: Arc<dyn Bus>) -> Self {
+        Self { bus, reactions: Arc::new(registry::reactions()), receive: None }
+    }
+}
 
 /// Runs the workers of this process over `db` (connected as `portal_worker`) until `stop` is
 /// cancelled; then finishes or hands back everything and closes the bus.
-pub async fn run(db: Db, bus: Arc<dyn Bus>, settings: Settings, stop: CancellationToken) {
-    let kinds = registry::kinds(bus.clone());
+pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) {
+    let Wiring { bus, reactions, receive } = wiring;
+    let kinds = registry::kinds(bus.clone(), reactions.clone());
     let dependencies = vec![Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) }];
-    runtime::run(Runtime { db, kinds, dependencies, settings }, stop).await;
+    // a group's events are taken in where its jobs are run
+    let mut subscriptions = reactions.subscriptions();
+    subscriptions.retain(|subscription| settings.serves(&subscription.group));
+    let intake = Intake::new(db.clone(), reactions);
+    let receiving = async {
+        if let Some(receive) = receive
+            && !subscriptions.is_empty()
+            && let Err(error) = consumer::run(receive, subscriptions, intake, stop.clone()).await
+        {
+            tracing::error!(%error, "no events are received");
+        }
+    };
+    tokio::join!(runtime::run(Runtime { db, kinds, dependencies, settings }, stop.clone()), receiving);
     bus.close().await;
 }
 

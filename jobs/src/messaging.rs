@@ -1,10 +1,12 @@
-//! What the messaging module's jobs do: publishing committed events.
+//! What the messaging module's jobs do: publishing committed events, and reading messages again.
 
 use std::sync::Arc;
 
-use domain::messaging::PublishEvent;
+use domain::messaging::{PublishEvent, ReadMessage};
 
+use crate::bus::consumer::{self, Intake, Unreadable};
 use crate::bus::{Bus, PublishError};
+use crate::reactions::Reactions;
 use crate::runtime::{JobContext, JobError, JobResult};
 
 /// The name under which jobs wait for the broker.
@@ -24,6 +26,16 @@ pub(crate) async fn publish_event(bus: Arc<dyn Bus>, job: PublishEvent, context:
         "event published"
     );
     Ok(())
+}
+
+/// Reads a message again that was put back by an operator: what can be read now becomes a handler job
+/// of its group, unless the group has that event already.
+pub(crate) async fn read_message(reactions: Arc<Reactions>, job: ReadMessage, context: JobContext) -> JobResult {
+    let intake = Intake::new(context.db, reactions);
+    let unreadable = |why: Unreadable| JobError::Permanent { class: why.class, message: why.message };
+    let arrival = consumer::restore(&job).map_err(unreadable)?;
+    intake.read(&arrival).map_err(unreadable)?;
+    Ok(intake.take(&[arrival]).await?)
 }
 
 fn job_error(error: PublishError) -> JobError {

@@ -1,35 +1,46 @@
-//! THE lists: one line per job kind, one per subscription.
+//! THE lists: one line per job kind, one per reaction to an event.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
-use domain::kernel::event::Event as _;
-use domain::messaging::PublishEvent;
+use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage};
 use domain::products::{ProductChanged, ProductCreated};
 
-use crate::bus::{Bus, ContentMode, Embedded, Subscription};
+use futures::FutureExt as _;
+
+use crate::audit;
+use crate::bus::{Bus, ContentMode, Embedded};
 use crate::messaging;
+use crate::reactions::Reactions;
 use crate::runtime::Kinds;
 
 /// Every kind of job and the function that runs it.
-pub fn kinds(bus: Arc<dyn Bus>) -> Kinds {
-    Kinds::default().job(move |job: PublishEvent, context| messaging::publish_event(bus.clone(), job, context))
+pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>) -> Kinds {
+    let groups = reactions.groups();
+    let (handle, exhausted, read) = (reactions.clone(), reactions.clone(), reactions);
+    Kinds::default()
+        .job(move |job: PublishEvent, context| messaging::publish_event(bus.clone(), job, context))
+        .job(move |job: HandleEvent, context| handle.clone().handle(job, context))
+        .on_exhausted::<HandleEvent, _>(move |failed, tx| exhausted.clone().exhausted(failed, tx).boxed())
+        .also_in::<HandleEvent>(&groups)
+        .job(move |job: ReadMessage, context| messaging::read_message(read.clone(), job, context))
+        .also_in::<ReadMessage>(&groups)
+}
+
+/// Every consumer group, the event types it reacts to, and the function that does. Each line is a
+/// queue on the broker.
+pub fn reactions() -> Reactions {
+    Reactions::default()
+        .on::<CustomerCreated, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<CustomerChanged, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<CustomerSuspended, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<CustomerReinstated, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<ProductCreated, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<ProductChanged, _>(DEFAULT_GROUP, audit::keep_document)
 }
 
 /// The queues that jobs wait in.
 pub fn queues() -> BTreeSet<&'static str> {
-    kinds(Arc::new(Embedded::new(ContentMode::Structured))).queues()
-}
-
-/// Every queue that the worker declares on the broker, and the event types it receives.
-pub fn subscriptions() -> Vec<Subscription> {
-    vec![
-        Subscription::to(CustomerCreated::TYPE),
-        Subscription::to(CustomerChanged::TYPE),
-        Subscription::to(CustomerSuspended::TYPE),
-        Subscription::to(CustomerReinstated::TYPE),
-        Subscription::to(ProductCreated::TYPE),
-        Subscription::to(ProductChanged::TYPE),
-    ]
+    kinds(Arc::new(Embedded::new(ContentMode::Structured)), Arc::new(reactions())).queues()
 }

@@ -55,6 +55,7 @@ struct Dev<'a> {
     config: &'a Config,
     api: PgPool,
     worker: PgPool,
+    worker_db: Db,
     issuer: Issuer,
     bus: DevBus,
 }
@@ -65,20 +66,21 @@ impl<'a> Dev<'a> {
         database::prepare(config, login).await?;
         let api = pool(config, login, Role::Api).await?;
         let worker = pool(config, login, Role::Worker).await?;
-        Ok(Self { config, api, worker, issuer: Issuer::new(&config.auth)?, bus: DevBus::start(config)? })
+        let worker_db = Db::new(worker.clone(), config.queues.clone());
+        let bus = DevBus::start(config, &worker_db)?;
+        Ok(Self { config, api, worker, worker_db, issuer: Issuer::new(&config.auth)?, bus })
     }
 
     async fn serve(self, listener: TcpListener, stop: &CancellationToken) -> Result<(), Failure> {
         let addr = listener.local_addr().map_err(Failure::system("listening"))?;
         let api_db = Db::new(self.api.clone(), self.config.queues.clone());
-        let worker_db = Db::new(self.worker.clone(), self.config.queues.clone());
         let seeded = seed::load(&api_db).await?;
         let state = self.state(api_db);
         let mut settings = self.config.worker.settings();
         settings.shutdown_timeout = settings.shutdown_timeout.min(DRAIN);
         let (served, (), told) = tokio::join!(
             api::serve(listener, state, stop.clone().cancelled_owned()),
-            jobs::run(worker_db, self.bus.bus().clone(), settings, stop.clone()),
+            jobs::run(self.worker_db.clone(), self.bus.wiring(self.config), settings, stop.clone()),
             async {
                 let told = self.announce(addr, &seeded, stop).await;
                 if told.is_err() {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use api::health::{self, BrokerState, Checks};
 use domain::Db;
+use jobs::bus::consumer::Receive;
 use jobs::bus::{self, Bus, BusState, RabbitMq};
-use jobs::registry;
+use jobs::{Wiring, registry};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,8 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     database::ensure_current(&pool).await?;
     ensure_known_queues(config)?;
     let stop = shutdown::on_signal()?;
-    let bus: Arc<dyn Bus> = Arc::new(rabbitmq(bus_settings(config)?)?);
+    let broker = bus_settings(config)?;
+    let bus: Arc<dyn Bus> = Arc::new(rabbitmq(broker.clone())?);
     let db = Db::new(pool.clone(), config.queues.clone());
     let health = match serve_health(config, &db, &*bus, &stop).await {
         Ok(health) => health,
@@ -42,7 +44,8 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let settings = config.worker.settings();
     let patience = settings.shutdown_timeout + LAST_STEPS;
     shutdown::run(&stop, patience, async {
-        jobs::run(db, bus, settings, stop.clone()).await;
+        let wiring = Wiring { receive: Some(receive(config, broker)), ..Wiring::to(bus) };
+        jobs::run(db, wiring, settings, stop.clone()).await;
         if let Some(health) = health {
             let _ = health.await;
         }
@@ -73,10 +76,15 @@ pub(crate) fn bus_settings(config: &Config) -> Result<bus::Settings, Failure> {
     })
 }
 
+/// Where events arrive from, and how many are taken at once.
+pub(crate) fn receive(config: &Config, settings: bus::Settings) -> Receive {
+    Receive { settings, prefetch: config.amqp.prefetch, batch: config.amqp.receive_batch }
+}
+
 /// Begins to connect; a broker that is not there yet is no error.
 pub(crate) fn rabbitmq(settings: bus::Settings) -> Result<RabbitMq, Failure> {
     let wrong = |error: bus::SettingsError| config::Error::from_bus(error.key, error.problem);
-    Ok(RabbitMq::start(settings, &registry::subscriptions()).map_err(wrong)?)
+    Ok(RabbitMq::start(settings, &registry::reactions().subscriptions()).map_err(wrong)?)
 }
 
 /// A queue that no kind of job waits in would never be served, or its policy never used.

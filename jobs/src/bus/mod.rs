@@ -2,13 +2,14 @@
 //!
 //! `jobs` calls [`Bus::publish`] once per attempt of an outbox job; [`cloudevent`] makes the
 //! message; [`rabbitmq`] or [`embedded`] carries it and answers when it is safe. [`topology`] says
-//! which queues there are, [`console`] shows a developer what arrives.
+//! which queues there are, [`consumer`] takes in what arrives, [`console`] shows it to a developer.
 //!
 //! Nothing here keeps an event that was not confirmed. What `publish` did not confirm is the
 //! caller's to try again: it is still an outbox job.
 
 pub mod cloudevent;
 pub mod console;
+pub mod consumer;
 pub mod embedded;
 pub mod rabbitmq;
 mod settings;

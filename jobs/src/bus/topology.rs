@@ -16,11 +16,15 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
+use domain::messaging::DEFAULT_GROUP;
+
 use super::settings::{Settings, SettingsError};
 
-/// A queue, and the event types it receives.
+/// A queue of a consumer group, and the event types it receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
+    /// Whose messages these are.
+    pub group: String,
     /// `offgrid.portal.customers.customer-changed`.
     pub queue: String,
     /// `com.offgrid.portal.customers.customer-changed`; several in one queue stay in order per
@@ -29,17 +33,14 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// The default consumer group of an event type: its queue bears the event's name.
-    pub fn to(event_type: &str) -> Self {
-        let queue = event_type.strip_prefix("com.").unwrap_or(event_type).to_owned();
-        Self { queue, event_types: vec![event_type.to_owned()] }
-    }
-
-    /// Another consumer group, with a queue of its own.
-    #[must_use]
-    pub fn group(mut self, group: &str) -> Self {
-        self.queue = format!("{}.{group}", self.queue);
-        self
+    /// A group's queue for one event type: it bears the event's name, and that of the group unless it
+    /// is the default one.
+    pub fn of(group: &str, event_type: &str) -> Self {
+        let mut queue = event_type.strip_prefix("com.").unwrap_or(event_type).to_owned();
+        if group != DEFAULT_GROUP {
+            queue = format!("{queue}.{group}");
+        }
+        Self { group: group.to_owned(), queue, event_types: vec![event_type.to_owned()] }
     }
 }
 
@@ -115,6 +116,11 @@ impl Topology {
     /// Where events are published to.
     pub fn exchange(&self) -> &ShortString {
         &self.exchange
+    }
+
+    /// The queue with what RabbitMQ gave up delivering.
+    pub(super) fn dead_letters(&self) -> &ShortString {
+        &self.dead_letters
     }
 
     /// Whether a queue of ours waits for this type: then an event nobody received is a fault.
@@ -219,21 +225,22 @@ mod tests {
 
     #[test]
     fn a_queue_bears_the_name_of_its_event() {
-        let default = Subscription::to("com.offgrid.portal.customers.customer-changed");
-        assert_eq!(default.queue, "offgrid.portal.customers.customer-changed");
-        assert_eq!(default.group("audit").queue, "offgrid.portal.customers.customer-changed.audit");
+        let queue = |group| Subscription::of(group, "com.offgrid.portal.customers.customer-changed").queue;
+        assert_eq!(queue(DEFAULT_GROUP), "offgrid.portal.customers.customer-changed");
+        assert_eq!(queue("audit"), "offgrid.portal.customers.customer-changed.audit");
     }
 
     #[test]
     fn a_type_is_routed_when_a_queue_waits_for_it() {
-        let subscription = Subscription { queue: "q".into(), event_types: vec!["a".into(), "b".into()] };
+        let subscription =
+            Subscription { group: "g".into(), queue: "q".into(), event_types: vec!["a".into(), "b".into()] };
         let topology = Topology::new(&Settings::default(), &[subscription]).unwrap();
         assert!(topology.is_routed("a") && topology.is_routed("b") && !topology.is_routed("c"));
     }
 
     #[test]
     fn a_name_that_amqp_cannot_carry_is_refused() {
-        let long = Subscription::to(&"x".repeat(256));
+        let long = Subscription::of(DEFAULT_GROUP, &"x".repeat(256));
         assert_eq!(Topology::new(&Settings::default(), &[long]).unwrap_err().key, "subscriptions");
     }
 }

@@ -49,7 +49,7 @@ pub struct Kinds(BTreeMap<&'static str, Kind>);
 
 #[derive(Clone)]
 struct Kind {
-    queue: &'static str,
+    queues: BTreeSet<&'static str>,
     handler: Handler,
     on_exhausted: Option<Hook>,
 }
@@ -70,7 +70,7 @@ impl Kinds {
                 std::future::ready(Err(error)).boxed()
             }
         });
-        self.0.insert(J::KIND, Kind { queue: J::QUEUE, handler, on_exhausted: None });
+        self.0.insert(J::KIND, Kind { queues: BTreeSet::from([J::QUEUE]), handler, on_exhausted: None });
         self
     }
 
@@ -87,6 +87,15 @@ impl Kinds {
         self
     }
 
+    /// Lets jobs of a kind wait in other queues than its own.
+    #[must_use]
+    pub fn also_in<J: Job>(mut self, queues: &BTreeSet<&'static str>) -> Self {
+        if let Some(kind) = self.0.get_mut(J::KIND) {
+            kind.queues.extend(queues);
+        }
+        self
+    }
+
     /// Whether something runs this kind.
     pub fn knows(&self, kind: &str) -> bool {
         self.0.contains_key(kind)
@@ -94,7 +103,7 @@ impl Kinds {
 
     /// The queues these kinds wait in.
     pub fn queues(&self) -> BTreeSet<&'static str> {
-        self.0.values().map(|kind| kind.queue).collect()
+        self.0.values().flat_map(|kind| kind.queues.iter().copied()).collect()
     }
 
     pub(crate) fn hook(&self, kind: &str) -> Option<Hook> {

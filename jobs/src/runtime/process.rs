@@ -70,9 +70,7 @@ pub async fn run(runtime: Runtime, stop: CancellationToken) {
 }
 
 fn queue_names(runtime: &Runtime) -> Vec<String> {
-    let chosen = &runtime.settings.queues;
-    let served = runtime.kinds.queues().into_iter().map(str::to_owned);
-    served.filter(|name| chosen.is_empty() || chosen.contains(name)).collect()
+    runtime.kinds.queues().into_iter().filter(|name| runtime.settings.serves(name)).map(str::to_owned).collect()
 }
 
 /// Until it works; false when stopped before.

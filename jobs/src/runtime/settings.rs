@@ -22,6 +22,13 @@ pub struct Settings {
     pub retention_days: u16,
 }
 
+impl Settings {
+    /// Whether this process serves a queue.
+    pub fn serves(&self, queue: &str) -> bool {
+        self.queues.is_empty() || self.queues.iter().any(|served| served == queue)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

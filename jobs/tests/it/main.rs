@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bus;
+mod consumers;
 mod delivery;
 mod model;
 mod operators;

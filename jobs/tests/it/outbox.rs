@@ -25,7 +25,7 @@ async fn what_was_published_stays_processed_when_its_job_is_gone(owner: PgPool) 
     assert_eq!(db.count(processed).await, 0);
 
     let (bus, stop) = (Arc::new(Embedded::new(ContentMode::Structured)), CancellationToken::new());
-    let worker = tokio::spawn(jobs::run(db.worker.clone(), bus, settings(), stop.clone()));
+    let worker = tokio::spawn(jobs::run(db.worker.clone(), jobs::Wiring::to(bus), settings(), stop.clone()));
     db.until("select count(*) from jobs.completed", 1).await;
     stop.cancel();
     worker.await.unwrap();

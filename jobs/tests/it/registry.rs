@@ -7,7 +7,8 @@ use jobs::bus::{ContentMode, Embedded};
 
 #[test]
 fn every_kind_that_the_domain_declares_is_executed() {
-    let kinds = jobs::registry::kinds(Arc::new(Embedded::new(ContentMode::Structured)));
+    let kinds =
+        jobs::registry::kinds(Arc::new(Embedded::new(ContentMode::Structured)), Arc::new(jobs::registry::reactions()));
     let declared = declared_kinds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src")));
     assert!(declared.contains(&"publish-event.v1".to_owned()), "the search finds kinds: {declared:?}");
     for kind in declared {

@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 /// The queue of [`Task`].
 pub const QUEUE: &str = "test";
 
+/// Another queue with the same policy.
+pub const OTHER_QUEUE: &str = "other";
+
 /// A job whose meaning the test's handler decides.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Task {
@@ -45,8 +48,8 @@ impl TestDb {
 
     /// Over a database that is migrated already.
     pub async fn over(owner: PgPool, policy: QueuePolicy) -> Self {
-        let policies =
-            QueuePolicies(BTreeMap::from([(QUEUE.to_owned(), policy.clone()), ("outbox".to_owned(), policy)]));
+        let queues = [QUEUE, OTHER_QUEUE, "outbox"].map(|queue| (queue.to_owned(), policy.clone()));
+        let policies = QueuePolicies(BTreeMap::from(queues));
         Self {
             api: Db::new(pool_as(&owner, "portal_api").await, policies.clone()),
             worker: Db::new(pool_as(&owner, "portal_worker").await, policies),

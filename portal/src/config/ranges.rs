@@ -7,7 +7,7 @@ use super::error::Error;
 use super::layers::Layers;
 
 /// Key, smallest and greatest value.
-pub(super) const RANGES: [(&str, f64, f64); 32] = [
+pub(super) const RANGES: [(&str, f64, f64); 34] = [
     ("http.body_limit_bytes", 1024.0, 104_857_600.0),
     ("http.request_timeout_ms", 100.0, 300_000.0),
     ("http.header_read_timeout_ms", 100.0, 300_000.0),
@@ -25,6 +25,8 @@ pub(super) const RANGES: [(&str, f64, f64); 32] = [
     ("amqp.confirm_timeout_ms", 100.0, 300_000.0),
     ("amqp.reconnect_max_ms", 100.0, 300_000.0),
     ("amqp.delivery_limit", 1.0, 1000.0),
+    ("amqp.prefetch", 1.0, 65535.0),
+    ("amqp.receive_batch", 1.0, 10000.0),
     ("worker.poll_ms", 10.0, 60_000.0),
     ("worker.heartbeat_ms", 100.0, 60_000.0),
     ("worker.dead_after_ms", 300.0, 600_000.0),

@@ -68,6 +68,8 @@ pub(crate) struct Amqp {
     pub(crate) confirm_timeout_ms: u64,
     pub(crate) reconnect_max_ms: u64,
     pub(crate) delivery_limit: u32,
+    pub(crate) prefetch: u16,
+    pub(crate) receive_batch: usize,
     pub(crate) ca_file: String,
 }
 

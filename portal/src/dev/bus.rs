@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::health::BrokerState;
+use domain::Db;
 use jobs::bus::cloudevent::Message;
 use jobs::bus::console::{self, Printer, Style};
+use jobs::bus::consumer::Intake;
 use jobs::bus::{self, Bus, BusState, Embedded};
+use jobs::{Wiring, registry};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -32,9 +35,10 @@ pub(super) enum DevBus {
 }
 
 impl DevBus {
-    pub(super) fn start(config: &Config) -> Result<Self, Failure> {
+    pub(super) fn start(config: &Config, worker: &Db) -> Result<Self, Failure> {
         if config.amqp.url.is_empty() {
-            let bus = Arc::new(Embedded::new(config.amqp.content_mode));
+            let intake = Intake::new(worker.clone(), Arc::new(registry::reactions()));
+            let bus = Arc::new(Embedded::with_consumers(config.amqp.content_mode, intake));
             return Ok(Self::Embedded { shared: bus.clone(), bus });
         }
         let settings = worker::bus_settings(config)?;
@@ -42,9 +46,15 @@ impl DevBus {
         Ok(Self::RabbitMq { shared, settings, url: config.amqp.url.to_string() })
     }
 
-    pub(super) fn bus(&self) -> &Arc<dyn Bus> {
+    /// What the workers publish to, and receive from.
+    pub(super) fn wiring(&self, config: &Config) -> Wiring {
         match self {
-            Self::Embedded { shared, .. } | Self::RabbitMq { shared, .. } => shared,
+            // it hands events to the consumer groups by itself
+            Self::Embedded { shared, .. } => Wiring::to(shared.clone()),
+            Self::RabbitMq { shared, settings, .. } => {
+                let receive = Some(worker::receive(config, settings.clone()));
+                Wiring { receive, ..Wiring::to(shared.clone()) }
+            }
         }
     }
 

@@ -16,14 +16,14 @@ use serde_json::Value;
 use crate::servers::variable;
 
 /// A vhost that is deleted when dropped.
-pub(super) struct Vhost {
+pub(crate) struct Vhost {
     name: String,
     /// `amqp://guest:guest@127.0.0.1:PORT/NAME`.
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Vhost {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let server = variable("PORTAL_TEST_AMQP_URL");
         let name = format!("test-{}", uuid::Uuid::now_v7());
         assert_eq!(management("PUT", &format!("/api/vhosts/{name}")).0, 201);
@@ -49,7 +49,7 @@ impl Vhost {
     }
 
     /// A channel of its own, past everything that is tested.
-    pub(super) async fn channel(&self) -> Channel {
+    pub(crate) async fn channel(&self) -> Channel {
         channel(&self.url).await
     }
 
@@ -64,7 +64,7 @@ impl Vhost {
     }
 
     /// Waits until a queue holds so many messages.
-    pub(super) async fn holds(&self, queue: &str, expected: u32) {
+    pub(crate) async fn holds(&self, queue: &str, expected: u32) {
         let channel = self.channel().await;
         for _ in 0..200 {
             let found = waiting(&channel, queue).await;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, though clippy sees only functions marked as such")]
 
-mod broker;
+pub(crate) mod broker;
 mod console;
 mod delivery;
 mod embedded;
@@ -19,6 +19,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use domain::CorrelationId;
 use domain::kernel::event::Envelope;
+use domain::messaging::DEFAULT_GROUP;
 use jobs::bus::{Bus, BusState, RabbitMq, Settings, Subscription};
 use uuid::Uuid;
 
@@ -70,7 +71,7 @@ async fn connected(url: &str, types: &[&str]) -> RabbitMq {
 }
 
 fn start(settings: Settings, types: &[&str]) -> RabbitMq {
-    let subscriptions: Vec<_> = types.iter().copied().map(Subscription::to).collect();
+    let subscriptions: Vec<_> = types.iter().map(|t| Subscription::of(DEFAULT_GROUP, t)).collect();
     RabbitMq::start(settings, &subscriptions).unwrap()
 }
 

@@ -17,7 +17,8 @@ async fn a_broker_that_blocks_dies_and_returns_loses_nothing() {
     // names of its own: other tests use the node before and after
     let exchange = format!("test.{}", uuid::Uuid::now_v7());
     let queue = format!("{exchange}.arrivals");
-    let subscription = Subscription { queue: queue.clone(), event_types: vec![CHANGED.to_owned()] };
+    let subscription =
+        Subscription { group: "test".to_owned(), queue: queue.clone(), event_types: vec![CHANGED.to_owned()] };
     // what waits for the end of an alarm is not given up: `rabbitmqctl` takes long on a busy machine
     let confirm_timeout = Duration::from_secs(120);
     let settings = Settings { exchange, confirm_timeout, ..settings(&node.url()) };

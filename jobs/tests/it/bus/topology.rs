@@ -37,9 +37,12 @@ async fn queues_and_exchanges_are_durable_and_as_promised() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_queue_may_take_several_types_in_order() {
     let vhost = Vhost::new();
-    let both = Subscription { queue: "audit".into(), event_types: vec![CHANGED.into(), SUSPENDED.into()] };
-    let bus =
-        jobs::bus::RabbitMq::start(settings(&vhost.url), &[both, Subscription::to(CHANGED).group("billing")]).unwrap();
+    let both = Subscription {
+        group: "audit".into(),
+        queue: "audit".into(),
+        event_types: vec![CHANGED.into(), SUSPENDED.into()],
+    };
+    let bus = jobs::bus::RabbitMq::start(settings(&vhost.url), &[both, Subscription::of("billing", CHANGED)]).unwrap();
     up(&bus).await;
     let events = [event(CHANGED, "1", 1), event(SUSPENDED, "1", 2), event(CHANGED, "1", 3)];
     for event in &events {

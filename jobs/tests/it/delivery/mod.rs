@@ -13,6 +13,7 @@ use chrono::DateTime;
 use domain::customers::{CustomerChanged, CustomerField, CustomerSnapshot, Status};
 use domain::kernel::event::Event as _;
 use domain::{Command, Db, Error, Tx};
+use jobs::Wiring;
 use jobs::bus::{Bus, RabbitMq, Settings, Subscription};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,7 @@ impl Command for Change<'_> {
     }
 }
 
-fn changed(id: Uuid, version: i64) -> CustomerChanged {
+pub(crate) fn changed(id: Uuid, version: i64) -> CustomerChanged {
     let at = DateTime::UNIX_EPOCH;
     CustomerChanged {
         changed: vec![CustomerField::Name],
@@ -55,12 +56,12 @@ fn changed(id: Uuid, version: i64) -> CustomerChanged {
     }
 }
 
-fn customers(count: usize) -> Vec<Uuid> {
+pub(crate) fn customers(count: usize) -> Vec<Uuid> {
     (0..count).map(|_| Uuid::now_v7()).collect()
 }
 
 /// Emits the events `sequences` of every customer, those of a customer in order.
-async fn emit(db: &Db, customers: &[Uuid], sequences: std::ops::RangeInclusive<i64>) {
+pub(crate) async fn emit(db: &Db, customers: &[Uuid], sequences: std::ops::RangeInclusive<i64>) {
     for sequence in sequences {
         domain::run(db, &ctx(), Change { customers, sequence }).await.unwrap();
     }
@@ -86,7 +87,7 @@ impl Route {
             ..Settings::default()
         };
         let types = vec![CustomerChanged::TYPE.to_owned()];
-        let subscription = Subscription { queue: self.queue.clone(), event_types: types };
+        let subscription = Subscription { group: "test".to_owned(), queue: self.queue.clone(), event_types: types };
         Arc::new(RabbitMq::start(settings, &[subscription]).unwrap())
     }
 }
@@ -100,7 +101,7 @@ struct Worker {
 impl Worker {
     fn start(db: &Db, bus: Arc<dyn Bus>) -> Self {
         let stop = CancellationToken::new();
-        Self { handle: tokio::spawn(jobs::run(db.clone(), bus, settings(), stop.clone())), stop }
+        Self { handle: tokio::spawn(jobs::run(db.clone(), Wiring::to(bus), settings(), stop.clone())), stop }
     }
 
     async fn stop(self) {
@@ -110,7 +111,7 @@ impl Worker {
 }
 
 /// Waits until no job is left that waits or runs.
-async fn drained(db: &TestDb, limit: Duration) {
+pub(crate) async fn drained(db: &TestDb, limit: Duration) {
     let begun = Instant::now();
     loop {
         let left = db.count("select count(*) from apalis.jobs").await;

@@ -1,0 +1,214 @@
+//! Receiving from RabbitMQ.
+//!
+//! One connection; per queue a channel and a task that takes what has arrived, up to a batch, commits
+//! it, and acknowledges all of it at once. The database being away keeps the batch waiting; the
+//! connection being lost drops it, and RabbitMQ delivers it again.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use futures::future::FutureExt as _;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Consumer};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Arrival, Intake};
+use crate::bus::rabbitmq::{Backoff, Endpoint, Link};
+use crate::bus::settings::{Settings, SettingsError};
+use crate::bus::topology::{Subscription, Topology};
+
+/// A broker to receive from, and how much to take at once.
+#[derive(Clone)]
+pub struct Receive {
+    /// How to reach it.
+    pub settings: Settings,
+    /// Messages that RabbitMQ sends ahead per queue before the first is acknowledged.
+    pub prefetch: u16,
+    /// Messages that are committed together.
+    pub batch: usize,
+}
+
+/// Between two attempts to commit a batch.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Receives what `subscriptions` are about until `stop` is cancelled; then finishes the batches it
+/// holds. Reconnects for ever. Where several processes receive from the same queue, one of them gets
+/// its messages, and another goes on when that one is gone.
+///
+/// # Errors
+/// At once, when a setting cannot work.
+pub async fn run(
+    receive: Receive,
+    subscriptions: Vec<Subscription>,
+    intake: Intake,
+    stop: CancellationToken,
+) -> Result<(), SettingsError> {
+    let endpoint = Endpoint::new(&receive.settings)?;
+    let topology = Topology::new(&receive.settings, &subscriptions)?;
+    let mut backoff = Backoff::new(receive.settings.reconnect_max);
+    let receiver = Receiver { endpoint, receive, topology, subscriptions, intake, stop: stop.clone() };
+    while !stop.is_cancelled() {
+        let begun = Instant::now();
+        match receiver.session().await {
+            Ok(()) => break,
+            Err(reason) => tracing::warn!(%reason, "no events are received from RabbitMQ; connecting again"),
+        }
+        backoff.survived(begun.elapsed());
+        let _ = stop.run_until_cancelled(tokio::time::sleep(backoff.next())).await;
+    }
+    Ok(())
+}
+
+struct Receiver {
+    endpoint: Endpoint,
+    receive: Receive,
+    topology: Topology,
+    subscriptions: Vec<Subscription>,
+    intake: Intake,
+    stop: CancellationToken,
+}
+
+impl Receiver {
+    /// One connection, until the stop.
+    ///
+    /// # Errors
+    /// Why it was lost.
+    async fn session(&self) -> Result<(), String> {
+        let Some(link) = self.stop.run_until_cancelled(self.connect()).await else { return Ok(()) };
+        let link = link?;
+        let mut queues = JoinSet::new();
+        for subscription in &self.subscriptions {
+            let source = Source::Queue { consumer: subscription.group.clone() };
+            queues.spawn(self.open(&link, subscription.queue.clone(), source).await?.run());
+        }
+        let dead_letters = self.topology.dead_letters().to_string();
+        let source = Source::DeadLetters { subscriptions: self.subscriptions.clone() };
+        queues.spawn(self.open(&link, dead_letters, source).await?.run());
+        tracing::info!(queues = queues.len(), "receiving events from RabbitMQ");
+        while let Some(ended) = queues.join_next().await {
+            // the others are dropped with what they hold: it is delivered again
+            ended.map_err(|error| error.to_string())??;
+        }
+        link.close().await;
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Link, String> {
+        let link = self.endpoint.connect().await.map_err(|error| error.to_string())?;
+        let declared = tokio::time::timeout(self.receive.settings.confirm_timeout, self.topology.declare(&link.connection));
+        declared.await.map_err(|_| "the broker does not answer".to_owned())?.map_err(|error| error.to_string())?;
+        Ok(link)
+    }
+
+    async fn open(&self, link: &Link, queue: String, source: Source) -> Result<QueueReader, String> {
+        let opened = async {
+            let channel = link.connection.create_channel().await?;
+            channel.basic_qos(self.receive.prefetch, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            let consumer =
+                channel.basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default()).await?;
+            Ok((channel, consumer))
+        };
+        let (channel, consumer) = opened.await.map_err(|error: lapin::Error| format!("queue {queue}: {error}"))?;
+        let (batch, intake, stop) = (self.receive.batch.max(1), self.intake.clone(), self.stop.clone());
+        Ok(QueueReader { queue, source, channel, consumer, batch, intake, stop })
+    }
+}
+
+/// Whose messages a queue holds.
+enum Source {
+    /// Those of one consumer group.
+    Queue { consumer: String },
+    /// What RabbitMQ gave up delivering, of any group.
+    DeadLetters { subscriptions: Vec<Subscription> },
+}
+
+/// Takes batches from one queue.
+struct QueueReader {
+    queue: String,
+    source: Source,
+    channel: Channel,
+    consumer: Consumer,
+    batch: usize,
+    intake: Intake,
+    stop: CancellationToken,
+}
+
+impl QueueReader {
+    /// Until the stop.
+    ///
+    /// # Errors
+    /// Why the channel is lost.
+    async fn run(mut self) -> Result<(), String> {
+        loop {
+            let stopped = self.stop.clone();
+            let Some(first) = stopped.run_until_cancelled(self.consumer.next()).await else { return Ok(()) };
+            let Some(last) = self.receive(first).await? else { continue };
+            let all_until = BasicAckOptions { multiple: true };
+            let acknowledged = self.channel.basic_ack(last, all_until).await;
+            acknowledged.map_err(|error| format!("queue {}: {error}", self.queue))?;
+        }
+    }
+
+    /// Commits a batch that begins with `first`; the tag of its last message.
+    async fn receive(&mut self, first: Option<lapin::Result<Delivery>>) -> Result<Option<u64>, String> {
+        let mut next = Some(first);
+        let (mut arrivals, mut last) = (Vec::new(), None);
+        while let Some(delivery) = next.take() {
+            let delivery = delivery.ok_or_else(|| format!("queue {}: the consumer was cancelled", self.queue))?;
+            let delivery = delivery.map_err(|error| format!("queue {}: {error}", self.queue))?;
+            last = Some(delivery.delivery_tag);
+            arrivals.push(self.source.arrival(delivery));
+            if arrivals.len() < self.batch {
+                next = self.consumer.next().now_or_never();
+            }
+        }
+        self.commit(&arrivals).await?;
+        Ok(last)
+    }
+
+    /// Until it works, the stop, or the loss of the connection: then the messages are delivered again.
+    async fn commit(&self, arrivals: &[Arrival]) -> Result<(), String> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let Err(error) = self.intake.take(arrivals).await else { return Ok(()) };
+            tracing::warn!(queue = self.queue, %error, messages = arrivals.len(), "received events cannot be stored; trying again");
+            if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return Err("stopped".to_owned());
+            }
+            if !self.channel.status().connected() {
+                return Err(format!("queue {}: the connection was lost", self.queue));
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl Source {
+    fn arrival(&self, delivery: Delivery) -> Arrival {
+        let Delivery { properties, data: body, .. } = delivery;
+        match self {
+            Self::Queue { consumer } => Arrival { consumer: consumer.clone(), properties, body, given_up: None },
+            Self::DeadLetters { subscriptions } => {
+                let header = |name: &str| properties.headers().as_ref().and_then(|headers| text(headers, name));
+                let queue = header("x-first-death-queue").unwrap_or_default();
+                let reason = header("x-first-death-reason").unwrap_or_else(|| "for an unknown reason".to_owned());
+                let group = subscriptions.iter().find(|s| s.queue == queue).map(|s| s.group.clone());
+                let consumer = group.unwrap_or_else(|| domain::messaging::DEFAULT_GROUP.to_owned());
+                let given_up = Some(format!("RabbitMQ gave up delivering it from queue {queue}: {reason}"));
+                Arrival { consumer, properties, body, given_up }
+            }
+        }
+    }
+}
+
+fn text(headers: &FieldTable, name: &str) -> Option<String> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes()).into_owned()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,219 @@
+//! Consumer groups and their handlers: what happens on an event.
+//!
+//! A handler is a function `(event, &mut Tx)`. Its writes, the events it emits, the jobs it enqueues
+//! and the mark in the inbox commit together. It runs as a job in the queue of its group: retries,
+//! history, dead letters and the order per aggregate are those of any job.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::kernel::event::Event;
+use domain::kernel::inbox;
+use domain::messaging::HandleEvent;
+use domain::{Command, Ctx, Error, Scope, Tx};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+
+use crate::bus::Subscription;
+use crate::runtime::{Exhausted, JobContext, JobError, JobResult};
+
+/// An `async fn(event, &mut Tx) -> Result<(), Error>`.
+///
+/// A rejection makes a dead letter at once: the business would say no again. Any other error is
+/// tried again.
+pub trait Handler<'a, E>: Send + Sync {
+    /// What it returns.
+    type Future: Future<Output = Result<(), Error>> + Send + 'a;
+
+    /// Reacts to the event.
+    fn call(&self, event: E, tx: &'a mut Tx) -> Self::Future;
+}
+
+impl<'a, E, F, R> Handler<'a, E> for F
+where
+    F: Fn(E, &'a mut Tx) -> R + Send + Sync,
+    R: Future<Output = Result<(), Error>> + Send + 'a,
+{
+    type Future = R;
+
+    fn call(&self, event: E, tx: &'a mut Tx) -> R {
+        self(event, tx)
+    }
+}
+
+/// An `async fn(event, last_error, &mut Tx) -> Result<(), Error>`, for an event that its handler could
+/// not handle.
+pub trait FailureHandler<'a, E>: Send + Sync {
+    /// What it returns.
+    type Future: Future<Output = Result<(), Error>> + Send + 'a;
+
+    /// Reacts to the event having become a dead letter, in the transaction that makes it one.
+    fn call(&self, event: E, error: JobError, tx: &'a mut Tx) -> Self::Future;
+}
+
+impl<'a, E, F, R> FailureHandler<'a, E> for F
+where
+    F: Fn(E, JobError, &'a mut Tx) -> R + Send + Sync,
+    R: Future<Output = Result<(), Error>> + Send + 'a,
+{
+    type Future = R;
+
+    fn call(&self, event: E, error: JobError, tx: &'a mut Tx) -> R {
+        self(event, error, tx)
+    }
+}
+
+type Run = Arc<dyn Fn(HandleEvent, JobContext) -> BoxFuture<'static, JobResult> + Send + Sync>;
+type OnExhausted =
+    Arc<dyn for<'a> Fn(HandleEvent, JobError, &'a mut Tx) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
+
+#[derive(Clone)]
+struct Reaction {
+    run: Run,
+    on_exhausted: Option<OnExhausted>,
+}
+
+/// Every handler of this program, by consumer group and event type.
+#[derive(Clone, Default)]
+pub struct Reactions(BTreeMap<(&'static str, &'static str), Reaction>);
+
+impl Reactions {
+    /// Lets a consumer group react to an event type. A group has one handler per type: what is to
+    /// fail and be tried again apart is a group of its own.
+    ///
+    /// # Panics
+    /// When the group reacts to this type already: the line would replace the other.
+    #[must_use]
+    pub fn on<E, H>(mut self, group: &'static str, handler: H) -> Self
+    where
+        E: Event + DeserializeOwned + Send + 'static,
+        H: for<'a> Handler<'a, E> + 'static,
+    {
+        let handler = Arc::new(handler);
+        let run: Run = Arc::new(move |arrival, context| run(handler.clone(), arrival, context).boxed());
+        let before = self.0.insert((group, E::TYPE), Reaction { run, on_exhausted: None });
+        assert!(before.is_none(), "{group} has two handlers for {}", E::TYPE);
+        self
+    }
+
+    /// Lets the group react when it could not handle an event of this type.
+    ///
+    /// # Panics
+    /// When the group has no handler for it.
+    #[must_use]
+    pub fn on_exhausted<E, H>(mut self, group: &'static str, hook: H) -> Self
+    where
+        E: Event + DeserializeOwned + Send + 'static,
+        H: for<'a> FailureHandler<'a, E> + 'static,
+    {
+        let hook = Arc::new(hook);
+        let on_exhausted: OnExhausted = Arc::new(move |arrival, error, tx| {
+            let hook = hook.clone();
+            async move {
+                // what does not decode says nothing that could be reacted to
+                let Ok(event) = serde_json::from_str::<E>(arrival.event.data.get()) else { return Ok(()) };
+                hook.call(event, error, tx).await
+            }
+            .boxed()
+        });
+        match self.0.get_mut(&(group, E::TYPE)) {
+            Some(reaction) => reaction.on_exhausted = Some(on_exhausted),
+            None => panic!("{group} has no handler for {}", E::TYPE),
+        }
+        self
+    }
+
+    /// Whether the group has a handler for this type.
+    pub fn knows(&self, group: &str, event_type: &str) -> bool {
+        self.find(group, event_type).is_some()
+    }
+
+    /// The consumer groups; each is also the queue of its handler jobs.
+    pub fn groups(&self) -> BTreeSet<&'static str> {
+        self.0.keys().map(|(group, _)| *group).collect()
+    }
+
+    /// The groups that react to this type.
+    pub(crate) fn groups_of(&self, event_type: &str) -> impl Iterator<Item = &'static str> {
+        self.0.keys().filter(move |(_, t)| *t == event_type).map(|(group, _)| *group)
+    }
+
+    /// The queue of every group and type, on the broker.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        self.0.keys().map(|(group, event_type)| Subscription::of(group, event_type)).collect()
+    }
+
+    fn find(&self, group: &str, event_type: &str) -> Option<&Reaction> {
+        self.0.iter().find(|((g, t), _)| *g == group && *t == event_type).map(|(_, reaction)| reaction)
+    }
+
+    /// Runs the handler of an event that arrived.
+    pub(crate) async fn handle(self: Arc<Self>, arrival: HandleEvent, context: JobContext) -> JobResult {
+        let Some(reaction) = self.find(&arrival.consumer, &arrival.event.event_type) else {
+            // another release, which runs beside this one, may know it
+            let message = format!("group {} has no handler for {}", arrival.consumer, arrival.event.event_type);
+            return Err(JobError::Transient { class: "unknown_event_type", message });
+        };
+        (reaction.run)(arrival, context).await
+    }
+
+    /// Lets the group react to an event that became a dead letter.
+    pub(crate) async fn exhausted(self: Arc<Self>, exhausted: Exhausted, tx: &mut Tx) -> Result<(), Error> {
+        let Ok(arrival) = serde_json::from_slice::<HandleEvent>(&exhausted.payload) else { return Ok(()) };
+        match self.find(&arrival.consumer, &arrival.event.event_type).and_then(|r| r.on_exhausted.clone()) {
+            Some(hook) => hook(arrival, exhausted.error, tx).await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn run<E, H>(handler: Arc<H>, arrival: HandleEvent, context: JobContext) -> JobResult
+where
+    E: Event + DeserializeOwned + Send + 'static,
+    H: for<'a> Handler<'a, E> + 'static,
+{
+    let event = serde_json::from_str(arrival.event.data.get()).map_err(|error| {
+        JobError::Undecodable(format!("the data of {} does not decode: {error}", arrival.event.event_type))
+    })?;
+    let ctx = ctx_of(&arrival)?;
+    let effect = Effect { arrival: &arrival, job_id: &context.id, event, handler: &*handler };
+    Ok(domain::run(&context.db, &ctx, effect).await?)
+}
+
+/// The circumstances of a handler: the tenant of its event, which is also what caused it.
+fn ctx_of(arrival: &HandleEvent) -> Result<Ctx, JobError> {
+    let event = &arrival.event;
+    Ok(Ctx {
+        scope: Scope::Tenant(event.tenant_id.clone()),
+        actor: format!("consumer:{}", arrival.consumer)
+            .parse()
+            .map_err(|error: domain::kernel::ctx::Malformed| JobError::Undecodable(error.to_string()))?,
+        correlation_id: event.correlation_id.clone(),
+        causation_id: event.id.clone(),
+        traceparent: event.traceparent.clone(),
+    })
+}
+
+/// The command that is run for an event: the handler, and the mark that keeps it from running twice.
+struct Effect<'h, E, H> {
+    arrival: &'h HandleEvent,
+    job_id: &'h str,
+    event: E,
+    handler: &'h H,
+}
+
+impl<E, H> Command for Effect<'_, E, H>
+where
+    E: Send,
+    H: for<'a> Handler<'a, E>,
+{
+    type Output = ();
+
+    async fn handle(self, tx: &mut Tx) -> Result<(), Error> {
+        if inbox::claim_effect(tx, self.arrival, self.job_id).await? {
+            self.handler.call(self.event, tx).await?;
+        }
+        Ok(())
+    }
+}
