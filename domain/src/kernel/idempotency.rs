@@ -3,7 +3,9 @@
 //! The key's row is inserted first, in the command's own transaction: a second request with the
 //! same key waits at that insert until the first has committed, then replays its answer. If the
 //! first fails, its row vanishes with its transaction and the second runs. A rejection is an
-//! answer too: the command is undone to a savepoint, and the key commits with the rejection.
+//! answer too: the command is undone, and the key commits with the rejection in a transaction of
+//! its own. (A savepoint would save that one, and cost every accepted command a round trip.) If the
+//! same request comes in between, it runs, and both get the answer that commits first.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -85,21 +87,28 @@ where
         tx.commit().await?;
         return Ok(Outcome::Replayed(stored));
     }
-    tx.savepoint().await?;
-    let result = match command.handle(&mut tx).await {
+    match command.handle(&mut tx).await {
         Ok(output) => {
-            tx.flush().await?;
-            Ok(output)
+            let answer = answer(Ok(output));
+            tx.commit_answered(Kept::new(key, &answer)).await?;
+            Ok(Outcome::Fresh(answer))
         }
         Err(Error::Rejected(rejection)) => {
-            tx.rollback_to_savepoint().await?;
-            Err(rejection)
+            tx.rollback().await?;
+            keep_rejection(db, ctx, key, answer(Err(rejection))).await
         }
-        Err(fault) => return Err(fault),
-    };
-    let answer = answer(result);
-    store(&mut tx, key, &answer).await?;
-    tx.commit().await?;
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Stores a rejection, unless the same request got another answer since.
+async fn keep_rejection(db: &Db, ctx: &Ctx, key: &IdempotencyKey, answer: Answer) -> Result<Outcome, Error> {
+    let mut tx = Tx::begin(db, ctx, Access::ReadWrite).await?;
+    if let Some(stored) = reserve(&mut tx, key).await? {
+        tx.commit().await?;
+        return Ok(Outcome::Replayed(stored));
+    }
+    tx.commit_answered(Kept::new(key, &answer)).await?;
     Ok(Outcome::Fresh(answer))
 }
 
@@ -150,18 +159,40 @@ async fn reserve(tx: &mut Tx, key: &IdempotencyKey) -> Result<Option<Answer>, Er
     Ok(Some(Answer { status: row.status.unsigned_abs(), headers: row.headers.0, body: row.body }))
 }
 
-async fn store(tx: &mut Tx, key: &IdempotencyKey, answer: &Answer) -> Result<(), Error> {
+/// An answer and the key it is kept under, as columns.
+pub(crate) struct Kept<'a> {
+    pub(super) route: &'a str,
+    pub(super) key: &'a str,
+    pub(super) status: i16,
+    pub(super) headers: &'a [Header],
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> Kept<'a> {
+    fn new(key: &'a IdempotencyKey, answer: &'a Answer) -> Self {
+        Self {
+            route: &key.route,
+            key: &key.key,
+            status: i16::try_from(answer.status).unwrap_or(500),
+            headers: &answer.headers,
+            body: &answer.body,
+        }
+    }
+}
+
+/// Completes the row of a key that [`reserve`] inserted.
+pub(super) async fn store(tx: &mut Tx, kept: Kept<'_>) -> Result<(), Error> {
     let (owner, actor) = (owner(tx), tx.ctx().actor.clone());
     sqlx::query!(
         "update kernel.idempotency_keys set status = $5, headers = $6, body = $7
          where tenant_id = $1 and actor = $2 and route = $3 and key = $4",
         owner,
         actor.as_str(),
-        key.route,
-        key.key,
-        i16::try_from(answer.status).unwrap_or(500),
-        sqlx::types::Json(&answer.headers) as _,
-        answer.body
+        kept.route,
+        kept.key,
+        kept.status,
+        sqlx::types::Json(kept.headers) as _,
+        kept.body
     )
     .execute(tx.conn())
     .await?;

@@ -8,8 +8,10 @@ use sqlx::PgConnection;
 use super::ctx::{Actor, Ctx, Scope};
 use super::db::Db;
 use super::error::Error;
-use super::job::{Job as _, NewJob};
-use crate::messaging::HandleEvent;
+use super::idempotency::Kept;
+use super::job::{Job, NewJob};
+use super::outbox::Columns;
+use crate::messaging::{HandleEvent, PublishEvent};
 
 /// Inserts jobs with one statement, in the order given.
 ///
@@ -80,6 +82,59 @@ pub(crate) async fn receive(db: &Db, arrived: &[HandleEvent], jobs: &[NewJob]) -
     .execute(db.pool())
     .await?;
     Ok(inserted.rows_affected())
+}
+
+/// Inserts events into the log and the jobs that publish them, and stores the answer of the command
+/// that emitted them, with one statement.
+///
+/// The statement with an answer is one of its own: the workers, who answer nobody, have no right to
+/// the table of the answers.
+pub(crate) async fn publish(
+    conn: &mut PgConnection,
+    db: &Db,
+    ctx: &Ctx,
+    new: &Columns,
+    kept: Option<Kept<'_>>,
+) -> Result<(), Error> {
+    let Scope::Tenant(tenant) = &ctx.scope else {
+        return Err(Error::Internal("an event was emitted without a tenant".into()));
+    };
+    macro_rules! execute {
+        ($file:literal $(, $answer:expr)*) => {
+            sqlx::query_file!(
+                $file,
+                &new.ids,
+                &new.types,
+                &new.sources,
+                &new.subjects,
+                &new.times,
+                &new.modules,
+                &new.aggregates,
+                &new.sequences,
+                &new.data,
+                &new.jobs,
+                &new.payloads,
+                PublishEvent::QUEUE,
+                PublishEvent::KIND,
+                max_attempts(db, PublishEvent::QUEUE),
+                tenant.as_str(),
+                ctx.actor.as_str(),
+                ctx.correlation_id.as_str(),
+                ctx.causation_id,
+                ctx.traceparent.as_deref()
+                $(, $answer)*
+            )
+            .execute(conn)
+            .await?
+        };
+    }
+    match kept {
+        None => execute!("src/kernel/queue_publish.sql"),
+        Some(Kept { route, key, status, headers, body }) => {
+            execute!("src/kernel/queue_publish_answered.sql", route, key, status, sqlx::types::Json(headers) as _, body)
+        }
+    };
+    Ok(())
 }
 
 fn max_attempts(db: &Db, queue: &str) -> i32 {

@@ -10,6 +10,7 @@ use super::ctx::{Ctx, Scope, TenantId};
 use super::db::{Access, Db};
 use super::error::Error;
 use super::event::{self, Envelope, Event};
+use super::idempotency::{self, Kept};
 use super::job::{Job, NewJob};
 use super::{outbox, queue};
 
@@ -106,19 +107,36 @@ impl Tx {
         Ok(())
     }
 
+    /// Where it runs.
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Wakes this queue's workers after the commit.
     pub(crate) fn ring_after_commit(&mut self, queue: String) {
         self.queues.insert(queue);
     }
 
-    /// Writes the recorded events and their outbox jobs.
-    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
-        let events = std::mem::take(&mut self.events);
-        outbox::write(self, events).await
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        if !self.events.is_empty() {
+            let events = std::mem::take(&mut self.events);
+            outbox::write(&mut self, events, None).await?;
+        }
+        self.end().await
     }
 
-    pub(crate) async fn commit(mut self) -> Result<(), Error> {
-        self.flush().await?;
+    /// Commits the answer with the rest, in the statement that writes the events if there are any.
+    pub(crate) async fn commit_answered(mut self, kept: Kept<'_>) -> Result<(), Error> {
+        if self.events.is_empty() {
+            idempotency::store(&mut self, kept).await?;
+        } else {
+            let events = std::mem::take(&mut self.events);
+            outbox::write(&mut self, events, Some(kept)).await?;
+        }
+        self.end().await
+    }
+
+    async fn end(self) -> Result<(), Error> {
         crate::fail_point!("fail-point:committing");
         self.inner.commit().await?;
         crate::fail_point!("fail-point:committed");
@@ -126,16 +144,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Marks a point that [`rollback_to_savepoint`](Self::rollback_to_savepoint) returns to.
-    pub(crate) async fn savepoint(&mut self) -> Result<(), Error> {
-        sqlx::query("savepoint command").execute(&mut *self.inner).await?;
-        Ok(())
-    }
-
-    pub(crate) async fn rollback_to_savepoint(&mut self) -> Result<(), Error> {
-        self.events.clear();
-        self.queues.clear();
-        sqlx::query("rollback to savepoint command").execute(&mut *self.inner).await?;
+    /// Undoes everything. Dropping the transaction does so, too, but nobody knows when.
+    pub(crate) async fn rollback(self) -> Result<(), Error> {
+        self.inner.rollback().await?;
         Ok(())
     }
 }
