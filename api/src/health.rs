@@ -115,7 +115,7 @@ async fn get_liveness() -> Found<Live> {
     (status = 503, description = "`not_ready`: `errors` names the check that failed."),
 ))]
 async fn get_readiness(State(checks): State<Checks>) -> Result<Found<Ready>, Problem> {
-    let state = tokio::time::timeout(checks.timeout, schema::state(checks.db.pool())).await;
+    let state = tokio::time::timeout(checks.timeout, checks.db.ask(schema::state)).await;
     match state {
         Ok(Ok(schema::State::Current)) => Ok(Found(ready(&checks))),
         Ok(Ok(schema::State::Behind(missing))) => {

@@ -181,6 +181,8 @@ impl<'a> Checker<'a> {
             if places.len() > 1 {
                 self.broken(Promise::OnePlace, format!("job {job} is in {places:?}"));
             }
+        }
+        for job in &self.history.outbox {
             if !known.contains(job.as_str()) {
                 self.broken(Promise::Whole, format!("job {job} publishes an event that is not in the log"));
             }

@@ -92,6 +92,8 @@ impl Database {
         .fetch_all(&self.0)
         .await?;
         history.jobs = self.places().await?;
+        let outbox = "select id from jobs.overview where queue = 'outbox'";
+        history.outbox = sqlx::query_scalar(outbox).fetch_all(&self.0).await?.into_iter().collect();
         let published: Vec<String> =
             sqlx::query_scalar("select job_id from jobs.publications").fetch_all(&self.0).await?;
         history.published = published.into_iter().collect();

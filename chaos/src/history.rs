@@ -12,6 +12,8 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
     /// Where each job is; normally one place.
     pub(crate) jobs: HashMap<String, Vec<Place>>,
+    /// Those that publish an event.
+    pub(crate) outbox: HashSet<String>,
     /// Jobs whose publication is written down.
     pub(crate) published: HashSet<String>,
     pub(crate) aggregates: BTreeMap<Uuid, State>,

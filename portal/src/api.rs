@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use api::auth::Authenticator;
 use api::health::BrokerState;
-use domain::Db;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -27,7 +26,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let settings = config.http.settings();
     let patience = settings.drain_timeout + LAST_STEPS;
     let state = api::State {
-        db: Db::new(pool.clone(), config.queues.clone()),
+        db: database::db(pool.clone(), config),
         auth: Authenticator::from_issuer(auth),
         // The workers talk to the broker; the API only writes events into the database.
         broker: watch::channel(BrokerState::NotUsed).1,

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use domain::Db;
+use domain::kernel::connection::{ANSWER_LIMIT, tested, within};
 use domain::kernel::schema;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
@@ -15,6 +17,18 @@ const FIRST_CONNECTION: Duration = Duration::from_secs(10);
 
 /// How long the end waits for connections in use.
 const LAST_USE: Duration = Duration::from_secs(1);
+
+/// Within a transaction nothing but a statement is waited for: one that is idle so long has lost its
+/// client, or is cut off from it, and its locks hold up others.
+const IDLE_IN_TRANSACTION_MS: u64 = 10_000;
+
+/// The server, too, notices a client that vanished without a word, within 20 s.
+const NOTICES_LOSS: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "3"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "15000"),
+];
 
 /// The role that a pool acts as, whoever logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,25 +185,36 @@ pub(crate) async fn pool(settings: &Database, login: Login<'_>, role: Role) -> R
         return Err(login.failure(problem, "is there a connection pooler that drops startup options?"));
     }
     let _ = connection.close().await;
-    Ok(PgPoolOptions::new()
+    Ok(tested(PgPoolOptions::new())
         .max_connections(settings.max_connections)
         .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
         .connect_lazy_with(options))
 }
 
+/// The way into the database through that pool.
+pub(crate) fn db(pool: PgPool, config: &Config) -> Db {
+    Db::with_answer_limit(pool, config.queues.clone(), config.database.answer_limit())
+}
+
 /// The options of a session that acts as `role`. Migrations may take as long as they take.
 pub(crate) fn session(settings: &Database, options: PgConnectOptions, role: Role) -> PgConnectOptions {
-    let statement_timeout = if role == Role::Owner { 0 } else { settings.statement_timeout_ms };
-    options.application_name(role.application()).options([
-        ("role", role.name().to_owned()),
-        ("statement_timeout", statement_timeout.to_string()),
-        ("lock_timeout", settings.lock_timeout_ms.to_string()),
+    let options = options
+        .application_name(role.application())
+        .options([("role", role.name().to_owned()), ("lock_timeout", settings.lock_timeout_ms.to_string())]);
+    let options = options.options(NOTICES_LOSS);
+    let (statement, idle) = match role {
+        Role::Owner => (0, 0),
+        Role::Api | Role::Worker => (settings.statement_timeout_ms, IDLE_IN_TRANSACTION_MS),
+    };
+    options.options([
+        ("statement_timeout", statement.to_string()),
+        ("idle_in_transaction_session_timeout", idle.to_string()),
     ])
 }
 
 /// Refuses a schema that this program was not built for.
 pub(crate) async fn ensure_current(pool: &PgPool) -> Result<(), Failure> {
-    match schema::state(pool).await.map_err(Failure::domain("reading the schema's version"))? {
+    match within(pool, ANSWER_LIMIT, schema::state).await.map_err(Failure::domain("reading the schema's version"))? {
         schema::State::Current => Ok(()),
         schema::State::Behind(missing) => Err(Failure::SchemaBehind(missing)),
     }

@@ -66,14 +66,14 @@ impl<'a> Dev<'a> {
         database::prepare(config, login).await?;
         let api = pool(config, login, Role::Api).await?;
         let worker = pool(config, login, Role::Worker).await?;
-        let worker_db = Db::new(worker.clone(), config.queues.clone());
+        let worker_db = crate::database::db(worker.clone(), config);
         let bus = DevBus::start(config, &worker_db)?;
         Ok(Self { config, api, worker, worker_db, issuer: Issuer::new(&config.auth)?, bus })
     }
 
     async fn serve(self, listener: TcpListener, stop: &CancellationToken) -> Result<(), Failure> {
         let addr = listener.local_addr().map_err(Failure::system("listening"))?;
-        let api_db = Db::new(self.api.clone(), self.config.queues.clone());
+        let api_db = crate::database::db(self.api.clone(), self.config);
         let seeded = seed::load(&api_db).await?;
         let state = self.state(api_db);
         let mut settings = self.config.worker.settings();

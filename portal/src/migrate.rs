@@ -36,7 +36,8 @@ pub(crate) async fn migrate(pool: &PgPool) -> Result<usize, Failure> {
 }
 
 async fn state(pool: &PgPool) -> Result<State, Failure> {
-    schema::state(pool).await.map_err(Failure::domain("reading the schema's version"))
+    let mut connection = pool.acquire().await.map_err(|error| Failure::domain("connecting")(error.into()))?;
+    schema::state(&mut connection).await.map_err(Failure::domain("reading the schema's version"))
 }
 
 async fn wait_for(login: Login<'_>) -> Result<(), Failure> {

@@ -34,7 +34,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let login = Login::user(config, "portal_api", "the demo data is loaded as portal_api")?;
     let pool = database::pool(&config.database, login, Role::Api).await?;
     database::ensure_current(&pool).await?;
-    let db = Db::new(pool.clone(), config.queues.clone());
+    let db = database::db(pool.clone(), config);
     for (tenant, seeded) in load(&db).await? {
         match seeded {
             Seeded::Loaded => println!("loaded the demo data of tenant {tenant}"),

@@ -33,7 +33,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let stop = shutdown::on_signal()?;
     let broker = bus_settings(config)?;
     let bus: Arc<dyn Bus> = Arc::new(rabbitmq(broker.clone())?);
-    let db = Db::new(pool.clone(), config.queues.clone());
+    let db = database::db(pool.clone(), config);
     let health = match serve_health(config, &db, &*bus, &stop).await {
         Ok(health) => health,
         Err(failure) => {

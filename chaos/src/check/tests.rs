@@ -36,6 +36,7 @@ fn good() -> History {
             command("lost without effect", Outcome::Lost),
         ],
         jobs: events.iter().map(|event| (event.job.clone(), vec![Place::Completed])).collect(),
+        outbox: events.iter().map(|event| event.job.clone()).collect(),
         published: events.iter().map(|event| event.job.clone()).collect(),
         aggregates: [(id(9), State { version: 3, is: "state 3".to_owned() })].into(),
         keys: [("a", 200), ("b", 200), ("refused", 409), ("lost", 200)].map(|(k, s)| (k.to_owned(), s)).into(),

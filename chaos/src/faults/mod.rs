@@ -36,7 +36,6 @@ pub(crate) enum Fault {
     DatabaseCut,
     DatabaseStall,
     DatabaseBlackHole,
-    /// The product does not survive this one: only on request.
     DatabaseSilent,
     DiskFull,
     BrokerRestart,
@@ -75,7 +74,7 @@ impl Fault {
         all.extend(WORKER_POINTS.map(Self::KillWorkerAt));
         all.extend(OUTAGE_POINTS.map(Self::KillWorkerInOutage));
         all.extend([Self::DatabaseKill, Self::DatabaseRestart, Self::DatabaseBackends, Self::DiskFull]);
-        all.extend([Self::DatabaseCut, Self::DatabaseStall, Self::DatabaseBlackHole]);
+        all.extend([Self::DatabaseCut, Self::DatabaseStall, Self::DatabaseBlackHole, Self::DatabaseSilent]);
         all.extend([Self::BrokerRestart, Self::BrokerKill]);
         all.extend([Self::BrokerCut, Self::BrokerStall, Self::BrokerDeaf]);
         all.extend([Self::BrokerBlackHole, Self::BrokerSilent]);

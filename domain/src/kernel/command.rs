@@ -37,10 +37,13 @@ pub trait Query: Send {
 /// # Errors
 /// Whatever the command returns; [`Error::Database`] when the commit fails.
 pub async fn run<C: Command>(db: &Db, ctx: &Ctx, command: C) -> Result<C::Output, Error> {
-    let mut tx = Tx::begin(db, ctx, Access::ReadWrite).await?;
-    let output = command.handle(&mut tx).await?;
-    tx.commit().await?;
-    Ok(output)
+    db.answered(async {
+        let mut tx = Tx::begin(db, ctx, Access::ReadWrite).await?;
+        let output = command.handle(&mut tx).await?;
+        tx.commit().await?;
+        Ok(output)
+    })
+    .await
 }
 
 /// Runs a query.
@@ -48,8 +51,11 @@ pub async fn run<C: Command>(db: &Db, ctx: &Ctx, command: C) -> Result<C::Output
 /// # Errors
 /// Whatever the query returns.
 pub async fn fetch<Q: Query>(db: &Db, ctx: &Ctx, query: Q) -> Result<Q::Output, Error> {
-    let mut tx = Tx::begin(db, ctx, Access::ReadOnly).await?;
-    let output = query.fetch(&mut tx).await?;
-    tx.commit().await?;
-    Ok(output)
+    db.answered(async {
+        let mut tx = Tx::begin(db, ctx, Access::ReadOnly).await?;
+        let output = query.fetch(&mut tx).await?;
+        tx.commit().await?;
+        Ok(output)
+    })
+    .await
 }

@@ -1,9 +1,12 @@
 //! The way into the database: a pool, the queue policies, and the doorbell.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use sqlx::PgConnection;
 
+use super::connection::{self, ANSWER_LIMIT, Borrowed};
 use super::ctx::Scope;
 use super::doorbell::Doorbell;
 use super::policy::{QueuePolicies, QueuePolicy};
@@ -15,6 +18,7 @@ pub struct Db {
     pool: sqlx::PgPool,
     policies: Arc<QueuePolicies>,
     doorbell: Doorbell,
+    answer_limit: Duration,
 }
 
 impl Db {
@@ -22,13 +26,44 @@ impl Db {
     /// it must be called inside a tokio runtime.
     #[allow(clippy::disallowed_types, reason = "the one place that takes the pool")]
     pub fn new(pool: sqlx::PgPool, policies: QueuePolicies) -> Self {
-        Self { doorbell: Doorbell::start(pool.clone()), policies: Arc::new(policies), pool }
+        Self::with_answer_limit(pool, policies, ANSWER_LIMIT)
     }
 
-    /// The pool, for health checks and for the job runtime's own statements.
+    /// The same, with another limit than [`ANSWER_LIMIT`]: a transaction, or a statement outside of
+    /// one, that is not answered by then has failed, and its connection is closed.
+    #[allow(clippy::disallowed_types, reason = "the one place that takes the pool")]
+    pub fn with_answer_limit(pool: sqlx::PgPool, policies: QueuePolicies, answer_limit: Duration) -> Self {
+        Self { doorbell: Doorbell::start(pool.clone(), answer_limit), policies: Arc::new(policies), pool, answer_limit }
+    }
+
+    /// The pool, to make another like it. Statements go through [`ask`](Self::ask).
     #[allow(clippy::disallowed_types, reason = "the one place that hands out the pool")]
     pub fn pool(&self) -> &sqlx::PgPool {
         &self.pool
+    }
+
+    /// How long an answer of the database is waited for.
+    pub fn answer_limit(&self) -> Duration {
+        self.answer_limit
+    }
+
+    /// Runs the job runtime's own statements and health checks, for as long as the answer limit.
+    ///
+    /// # Errors
+    /// As [`connection::within`].
+    pub async fn ask<T, E: From<sqlx::Error>>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        connection::within(&self.pool, self.answer_limit, work).await
+    }
+
+    /// Bounds a whole transaction: dropped halfway, it is rolled back.
+    pub(crate) async fn answered<T, E: From<sqlx::Error>>(
+        &self,
+        transaction: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        connection::answered(self.answer_limit, transaction).await
     }
 
     /// The configured policy of a queue.
@@ -47,7 +82,7 @@ impl Db {
     }
 
     /// Begins a transaction that sees what `scope` allows, in one round trip.
-    pub(crate) async fn begin(&self, scope: &Scope, access: Access) -> sqlx::Result<Transaction<'static, Postgres>> {
+    pub(crate) async fn begin(&self, scope: &Scope, access: Access) -> sqlx::Result<Borrowed> {
         let mode = match access {
             Access::ReadWrite => "begin",
             // One snapshot for all statements of a query. And lists have optional filters: a plan made
@@ -62,7 +97,9 @@ impl Db {
             Scope::Tenant(tenant) => format!("{mode}; set local portal.tenant = '{tenant}'"),
             Scope::Installation => format!("{mode}; set local role portal_admin"),
         };
-        self.pool.begin_with(AssertSqlSafe(statement)).await
+        let mut connection = Borrowed::from(&self.pool).await?;
+        connection.begin(statement).await?;
+        Ok(connection)
     }
 }
 

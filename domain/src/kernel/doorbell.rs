@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::connection;
+
 /// The `LISTEN` channel; the payload is the queue's name.
 pub const CHANNEL: &str = "portal_jobs";
 
@@ -31,9 +33,9 @@ struct Shared {
 
 impl Doorbell {
     #[allow(clippy::disallowed_types, reason = "rings outside of any business transaction")]
-    pub(crate) fn start(pool: sqlx::PgPool) -> Self {
+    pub(crate) fn start(pool: sqlx::PgPool, answer_limit: Duration) -> Self {
         let shared = Arc::new(Shared { queues: Mutex::default(), pressed: Arc::default() });
-        tokio::spawn(ring_until_dropped(Arc::downgrade(&shared), shared.pressed.clone(), pool));
+        tokio::spawn(ring_until_dropped(Arc::downgrade(&shared), shared.pressed.clone(), pool, answer_limit));
         Self(shared)
     }
 
@@ -53,7 +55,7 @@ impl Drop for Shared {
 }
 
 #[allow(clippy::disallowed_types, reason = "rings outside of any business transaction")]
-async fn ring_until_dropped(shared: Weak<Shared>, pressed: Arc<Notify>, pool: sqlx::PgPool) {
+async fn ring_until_dropped(shared: Weak<Shared>, pressed: Arc<Notify>, pool: sqlx::PgPool, answer_limit: Duration) {
     loop {
         pressed.notified().await;
         let Some(queues) =
@@ -65,7 +67,10 @@ async fn ring_until_dropped(shared: Weak<Shared>, pressed: Arc<Notify>, pool: sq
             continue;
         }
         let queues: Vec<String> = queues.into_iter().collect();
-        let rung = sqlx::query(RING).bind(CHANNEL).bind(&queues).execute(&pool).await;
+        let rung = connection::within(&pool, answer_limit, async |conn| {
+            sqlx::query(RING).bind(CHANNEL).bind(&queues).execute(conn).await
+        })
+        .await;
         if let Err(error) = rung {
             tracing::debug!(%error, ?queues, "doorbell not rung; workers find the jobs by polling");
         }

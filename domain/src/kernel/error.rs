@@ -25,13 +25,20 @@ impl Error {
         match self {
             Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
                 // connection lost, server shutting down or starting, too many connections;
-                // serialization failure, deadlock, lock timeout, statement timeout
+                // serialization failure, deadlock, lock timeout, statement timeout, a transaction that
+                // was given up because nothing was heard of it
                 code.starts_with("08")
-                    || ["57P01", "57P02", "57P03", "53300", "40001", "40P01", "55P03", "57014"].contains(&&*code)
+                    || ["57P01", "57P02", "57P03", "53300", "40001", "40P01", "55P03", "57014", "25P03"]
+                        .contains(&&*code)
             }),
             Self::Database(error) => matches!(
                 error,
-                sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
+                // a protocol error: the other side broke off, or is no PostgreSQL that could serve anybody
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
             ),
             Self::Rejected(_) | Self::Internal(_) => false,
         }

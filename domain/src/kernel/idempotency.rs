@@ -82,6 +82,20 @@ where
     C: Command,
     A: FnOnce(Result<C::Output, Rejection>) -> Answer + Send,
 {
+    db.answered(run_in_one_transaction(db, ctx, key, command, answer)).await
+}
+
+async fn run_in_one_transaction<C, A>(
+    db: &Db,
+    ctx: &Ctx,
+    key: &IdempotencyKey,
+    command: C,
+    answer: A,
+) -> Result<Outcome, Error>
+where
+    C: Command,
+    A: FnOnce(Result<C::Output, Rejection>) -> Answer + Send,
+{
     let mut tx = Tx::begin(db, ctx, Access::ReadWrite).await?;
     if let Some(stored) = reserve(&mut tx, key).await? {
         tx.commit().await?;

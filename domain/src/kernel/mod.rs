@@ -1,6 +1,7 @@
 //! What all modules share. Small on purpose: a module's own needs stay in the module.
 
 pub mod command;
+pub mod connection;
 pub mod ctx;
 pub mod db;
 mod doorbell;

@@ -65,23 +65,25 @@ pub(crate) async fn receive(db: &Db, arrived: &[HandleEvent], jobs: &[NewJob]) -
     let payloads: Vec<Vec<u8>> = jobs.iter().map(|j| j.payload.clone()).collect();
     let max_attempts: Vec<i32> = arrived.iter().map(|a| max_attempts(db, &a.consumer)).collect();
     let traceparents: Vec<Option<String>> = arrived.iter().map(|a| a.event.traceparent.clone()).collect();
-    let inserted = sqlx::query_file!(
-        "src/kernel/queue_receive.sql",
-        &column(|a| &a.event.id),
-        &column(|a| &a.event.source),
-        &column(|a| &a.consumer),
-        &ids,
-        &payloads,
-        &max_attempts,
-        &column(|a| &a.event.subject),
-        &column(|a| a.event.tenant_id.as_str()),
-        &column(|a| a.event.correlation_id.as_str()),
-        &traceparents as &[Option<String>],
-        HandleEvent::KIND,
-    )
-    .execute(db.pool())
-    .await?;
-    Ok(inserted.rows_affected())
+    let inserted = db.ask(async |conn| {
+        sqlx::query_file!(
+            "src/kernel/queue_receive.sql",
+            &column(|a| &a.event.id),
+            &column(|a| &a.event.source),
+            &column(|a| &a.consumer),
+            &ids,
+            &payloads,
+            &max_attempts,
+            &column(|a| &a.event.subject),
+            &column(|a| a.event.tenant_id.as_str()),
+            &column(|a| a.event.correlation_id.as_str()),
+            &traceparents as &[Option<String>],
+            HandleEvent::KIND,
+        )
+        .execute(conn)
+        .await
+    });
+    Ok(inserted.await?.rows_affected())
 }
 
 /// Inserts events into the log and the jobs that publish them, and stores the answer of the command

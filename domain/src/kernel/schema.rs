@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use apalis_postgres::PostgresStorage;
+use sqlx::PgConnection;
 use sqlx::migrate::Migrator;
 
 use super::error::Error;
@@ -51,20 +52,19 @@ pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Database`] when the database cannot be asked. A database without any migration is
 /// [`State::Behind`].
-#[allow(clippy::disallowed_types, reason = "asked by health checks, outside of business transactions")]
-pub async fn state(pool: &sqlx::PgPool) -> Result<State, Error> {
+pub async fn state(conn: &mut PgConnection) -> Result<State, Error> {
     let apalis = PostgresStorage::migrations();
-    let missing = missing(pool, &apalis, "apalis._sqlx_migrations").await?
-        + missing(pool, &OURS, "public._sqlx_migrations").await?;
+    let missing = missing(conn, &apalis, "apalis._sqlx_migrations").await?
+        + missing(conn, &OURS, "public._sqlx_migrations").await?;
     Ok(if missing == 0 { State::Current } else { State::Behind(missing) })
 }
 
-#[allow(clippy::disallowed_types, reason = "asked by health checks, outside of business transactions")]
-async fn missing(pool: &sqlx::PgPool, migrator: &Migrator, table: &'static str) -> Result<usize, Error> {
-    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null").bind(table).fetch_one(pool).await?;
+async fn missing(conn: &mut PgConnection, migrator: &Migrator, table: &'static str) -> Result<usize, Error> {
+    let exists: bool =
+        sqlx::query_scalar("select to_regclass($1) is not null").bind(table).fetch_one(&mut *conn).await?;
     let applied: BTreeSet<i64> = if exists {
         let query = format!("select version from {table} where success");
-        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(pool).await?.into_iter().collect()
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(conn).await?.into_iter().collect()
     } else {
         BTreeSet::new()
     };

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::connection::Borrowed;
 use super::ctx::{Ctx, Scope, TenantId};
 use super::db::{Access, Db};
 use super::error::Error;
@@ -17,7 +18,7 @@ use super::{outbox, queue};
 /// An open transaction with its circumstances. Only [`run`](super::command::run) and its
 /// relatives begin and commit one.
 pub struct Tx {
-    inner: Transaction<'static, Postgres>,
+    inner: Borrowed,
     db: Db,
     ctx: Ctx,
     now: DateTime<Utc>,
@@ -136,7 +137,7 @@ impl Tx {
         self.end().await
     }
 
-    async fn end(self) -> Result<(), Error> {
+    async fn end(mut self) -> Result<(), Error> {
         crate::fail_point!("fail-point:committing");
         self.inner.commit().await?;
         crate::fail_point!("fail-point:committed");
@@ -145,7 +146,7 @@ impl Tx {
     }
 
     /// Undoes everything. Dropping the transaction does so, too, but nobody knows when.
-    pub(crate) async fn rollback(self) -> Result<(), Error> {
+    pub(crate) async fn rollback(mut self) -> Result<(), Error> {
         self.inner.rollback().await?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Taking jobs from the table.
 
-use sqlx::{PgConnection, PgPool};
+use domain::Db;
+use sqlx::{Connection, PgConnection};
 
 /// A job this process holds. `id` and `claims` together are its fence: a completion with an older
 /// claim, or by a worker that lost it, changes nothing.
@@ -48,17 +49,20 @@ pub(crate) struct Limits {
     pub(crate) suspects: usize,
 }
 
-/// Claims up to `limits.jobs` jobs in one round trip, in the order in which they are to run.
-pub(crate) async fn claim(pool: &PgPool, queue: &str, worker: &str, limits: Limits) -> sqlx::Result<Vec<ClaimedJob>> {
-    let rows = sqlx::query_file!(
-        "src/runtime/claim.sql",
-        queue,
-        worker,
-        i32::try_from(limits.jobs).unwrap_or(i32::MAX),
-        i32::try_from(limits.suspects).unwrap_or(i32::MAX)
-    )
-    .fetch_all(pool)
-    .await?;
+/// Claims up to `limits.jobs` jobs in one round trip, in the order in which they are to run. `turn`
+/// counts claims: see [`release_unknown`].
+pub(crate) async fn claim(
+    db: &Db,
+    queue: &str,
+    worker: &str,
+    limits: Limits,
+    turn: i64,
+) -> sqlx::Result<Vec<ClaimedJob>> {
+    let (most, suspects) = (limits.jobs.try_into().unwrap_or(i32::MAX), limits.suspects.try_into().unwrap_or(i32::MAX));
+    let claim = async |conn: &mut PgConnection| {
+        sqlx::query_file!("src/runtime/claim.sql", queue, worker, most, suspects, turn).fetch_all(conn).await
+    };
+    let rows = db.ask(claim).await?;
     let mut jobs: Vec<ClaimedJob> = rows
         .into_iter()
         .map(|row| ClaimedJob {
@@ -84,79 +88,90 @@ pub(crate) async fn claim(pool: &PgPool, queue: &str, worker: &str, limits: Limi
 
 /// Notes that a suspect now runs alone, so that the next death of this worker is charged to it.
 /// False when the job is no longer ours.
-pub(crate) async fn mark_alone(pool: &PgPool, job: &ClaimedJob, worker: &str) -> sqlx::Result<bool> {
-    let marked = sqlx::query!(
-        "update apalis.jobs set alone = true where id = $1 and lock_by = $2 and claims = $3",
-        job.id,
-        worker,
-        job.claims
-    )
-    .execute(pool)
-    .await?;
+pub(crate) async fn mark_alone(db: &Db, job: &ClaimedJob, worker: &str) -> sqlx::Result<bool> {
+    let mark = async |conn: &mut PgConnection| {
+        sqlx::query!(
+            "update apalis.jobs set alone = true where id = $1 and lock_by = $2 and claims = $3",
+            job.id,
+            worker,
+            job.claims
+        )
+        .execute(conn)
+        .await
+    };
+    let marked = db.ask(mark).await?;
     Ok(marked.rows_affected() == 1)
 }
 
 /// Notes what a queue waits for, and since when; or that it waits for nothing.
-pub(crate) async fn note_waiting(pool: &PgPool, queue: &str, waiting_for: Option<&str>) -> sqlx::Result<()> {
-    sqlx::query!(
-        "update jobs.queues
-         set waiting_for = $2, waiting_since = case when $2::text is not null then coalesce(waiting_since, now()) end
-         where name = $1 and waiting_for is distinct from $2",
-        queue,
-        waiting_for
-    )
-    .execute(pool)
-    .await?;
-    Ok(())
+pub(crate) async fn note_waiting(db: &Db, queue: &str, waiting_for: Option<&str>) -> sqlx::Result<()> {
+    let note = async |conn: &mut PgConnection| {
+        sqlx::query!(
+            "update jobs.queues
+             set waiting_for = $2, waiting_since = case when $2::text is not null then coalesce(waiting_since, now()) end
+             where name = $1 and waiting_for is distinct from $2",
+            queue,
+            waiting_for
+        )
+        .execute(conn)
+        .await
+    };
+    db.ask(note).await.map(drop)
 }
 
 /// Hands back jobs that have not started, using up no attempt.
-pub(crate) async fn release(pool: &PgPool, worker: &str, jobs: &[ClaimedJob]) -> sqlx::Result<()> {
+pub(crate) async fn release(db: &Db, worker: &str, jobs: &[ClaimedJob]) -> sqlx::Result<()> {
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
     let claims: Vec<i32> = jobs.iter().map(|job| job.claims).collect();
-    sqlx::query!(
-        "update apalis.jobs j
-         set lock_by = null, lock_at = null, alone = false,
-             status = case when j.attempts > 0 then 'Failed' else 'Pending' end
-         from unnest($1::text[], $2::integer[]) as b(id, claims)
-         -- not `=`: see complete.sql
-         where j.id = b.id and j.lock_by is not distinct from $3 and j.claims = b.claims",
-        &ids,
-        &claims,
-        worker
-    )
-    .execute(pool)
-    .await?;
-    Ok(())
+    let release = async |conn: &mut PgConnection| {
+        sqlx::query!(
+            "update apalis.jobs j
+             set lock_by = null, lock_at = null, alone = false,
+                 status = case when j.attempts > 0 then 'Failed' else 'Pending' end
+             from unnest($1::text[], $2::integer[]) as b(id, claims)
+             -- not `=`: see complete.sql
+             where j.id = b.id and j.lock_by is not distinct from $3 and j.claims = b.claims",
+            &ids,
+            &claims,
+            worker
+        )
+        .execute(conn)
+        .await
+    };
+    db.ask(release).await.map(drop)
 }
 
 /// Hands back what a worker holds in a queue without knowing it: jobs of a claim whose answer it
-/// never got. `known` are the ids it does know. Waits until no claim is under way, also one that the
-/// server still works on after the connection broke.
-pub(crate) async fn release_unknown(pool: &PgPool, queue: &str, worker: &str, known: &[String]) -> sqlx::Result<u64> {
-    let mut tx = pool.begin().await?;
-    lock_queues(&mut tx, &[queue.to_owned()]).await?;
-    let released = sqlx::query!(
-        "update apalis.jobs
-         set lock_by = null, lock_at = null, alone = false,
-             status = case when attempts > 0 then 'Failed' else 'Pending' end
-         where lock_by = $1 and job_type = $2 and id <> all($3)",
-        worker,
-        queue,
-        known
-    )
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(released.rows_affected())
+/// never got. `known` are the ids it does know. Claims of earlier turns are over then: the server may
+/// still work on one after the connection broke, and a line may deliver one long after it was given up.
+pub(crate) async fn release_unknown(
+    db: &Db,
+    queue: &str,
+    worker: &str,
+    known: &[String],
+    turn: i64,
+) -> sqlx::Result<i64> {
+    let release = async |conn: &mut PgConnection| {
+        sqlx::query_scalar!(r#"select jobs.release_unknown($1, $2, $3, $4) as "released!""#, queue, worker, known, turn)
+            .fetch_one(conn)
+            .await
+    };
+    db.ask(release).await
 }
 
 /// Says goodbye and hands back all a worker holds, using up no attempt: both or neither, because a
 /// worker that stopped is never rescued. A claim still under way at the server ends before, and none
 /// comes after.
-pub(crate) async fn retire(pool: &PgPool, worker: &str, queues: &[String]) -> sqlx::Result<u64> {
-    let mut tx = pool.begin().await?;
-    lock_queues(&mut tx, queues).await?;
+pub(crate) async fn retire(db: &Db, worker: &str, queues: &[String]) -> sqlx::Result<u64> {
+    db.ask(async |conn| retire_on(conn, worker, queues).await).await
+}
+
+async fn retire_on(conn: &mut PgConnection, worker: &str, queues: &[String]) -> sqlx::Result<u64> {
+    let mut tx = conn.begin().await?;
+    // in order of name, as everybody who locks several
+    sqlx::query!("select jobs.lock_queue(q) from (select unnest($1::text[]) as q order by 1) held", queues)
+        .execute(&mut *tx)
+        .await?;
     sqlx::query!("update jobs.workers set stopped_at = now() where id = $1 and died_at is null", worker)
         .execute(&mut *tx)
         .await?;
@@ -171,12 +186,4 @@ pub(crate) async fn retire(pool: &PgPool, worker: &str, queues: &[String]) -> sq
     .await?;
     tx.commit().await?;
     Ok(released.rows_affected())
-}
-
-/// In order of name, as everybody who locks several.
-async fn lock_queues(conn: &mut PgConnection, queues: &[String]) -> sqlx::Result<()> {
-    sqlx::query!("select jobs.lock_queue(q) from (select unnest($1::text[]) as q order by 1) held", queues)
-        .execute(conn)
-        .await?;
-    Ok(())
 }

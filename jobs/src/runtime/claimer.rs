@@ -95,7 +95,7 @@ async fn claim_and_dispatch(queue: &Queue, limit: usize) -> sqlx::Result<usize> 
     let _settled = queue.settling.lock().await;
     let suspects = usize::from(queue.dispatch().suspects() == 0);
     let limits = Limits { jobs: limit, suspects };
-    let jobs = claim::claim(queue.pool(), &queue.name, &queue.worker, limits).await?;
+    let jobs = claim::claim(&queue.db, &queue.name, &queue.worker, limits, queue.next_turn()).await?;
     let claimed = jobs.len();
     domain::fail_point!("fail-point:claimed", if claimed > 0);
     let refused = queue.dispatch().accept(jobs);
@@ -124,7 +124,7 @@ async fn wait_until_up(queue: &Queue) -> bool {
 
 /// Lets operators see what the queue waits for. Nothing depends on it.
 async fn show(queue: &Queue, waiting_for: Option<&str>) {
-    if let Err(error) = claim::note_waiting(queue.pool(), &queue.name, waiting_for).await {
+    if let Err(error) = claim::note_waiting(&queue.db, &queue.name, waiting_for).await {
         tracing::debug!(queue = queue.name, %error, "not noted what the queue waits for");
     }
 }
@@ -143,7 +143,7 @@ async fn hand_back_unknown(queue: &Queue) {
     let mut failures = 0_u32;
     while !queue.stop.is_cancelled() {
         let known = queue.dispatch().held_ids();
-        match claim::release_unknown(queue.pool(), &queue.name, &queue.worker, &known).await {
+        match claim::release_unknown(&queue.db, &queue.name, &queue.worker, &known, queue.next_turn()).await {
             Ok(0) => return,
             Ok(jobs) => {
                 return tracing::warn!(queue = queue.name, jobs, "handed back jobs of a claim whose answer was lost");
@@ -161,7 +161,7 @@ async fn hand_back_unknown(queue: &Queue) {
 async fn release(queue: &Queue, jobs: Vec<ClaimedJob>) {
     let mut failures = 0_u32;
     while !jobs.is_empty() {
-        match claim::release(queue.pool(), &queue.worker, &jobs).await {
+        match claim::release(&queue.db, &queue.worker, &jobs).await {
             Ok(()) => return queue.dispatch().settled(&jobs),
             Err(_) if queue.stop.is_cancelled() => return,
             Err(error) => {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Command, Ctx, Error, Tx};
+use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
 use super::claim::ClaimedJob;
@@ -52,10 +53,11 @@ async fn write_done(queue: &Queue, done: Vec<Finished>) {
 }
 
 async fn complete_once(queue: &Queue, done: &[Finished]) -> sqlx::Result<Vec<String>> {
-    let mut conn = queue.pool().acquire().await?;
-    domain::fail_point!("fail-point:completing");
-    let completed = complete::complete(&mut conn, &queue.worker, &queue.policy, done).await;
-    completed.inspect(|_| domain::fail_point!("fail-point:completed"))
+    let complete = async |conn: &mut PgConnection| {
+        domain::fail_point!("fail-point:completing");
+        complete::complete(conn, &queue.worker, &queue.policy, done).await
+    };
+    queue.db.ask(complete).await.inspect(|_| domain::fail_point!("fail-point:completed"))
 }
 
 /// Failures are written while nothing is claimed: see [`Queue::settling`].
@@ -93,10 +95,11 @@ async fn write_failed_batch(queue: &Queue, failed: Vec<(Finished, Next)>) {
 }
 
 async fn fail_once(queue: &Queue, failed: &[(Finished, Next)], behind: &[ClaimedJob]) -> sqlx::Result<Vec<String>> {
-    let mut conn = queue.pool().acquire().await?;
-    domain::fail_point!("fail-point:failing");
-    let written = complete::fail(&mut conn, &queue.worker, &queue.policy, failed, behind).await;
-    written.inspect(|_| domain::fail_point!("fail-point:failed"))
+    let fail = async |conn: &mut PgConnection| {
+        domain::fail_point!("fail-point:failing");
+        complete::fail(conn, &queue.worker, &queue.policy, failed, behind).await
+    };
+    queue.db.ask(fail).await.inspect(|_| domain::fail_point!("fail-point:failed"))
 }
 
 /// A dead letter whose kind wants to react to it: both in one transaction. A hook that keeps

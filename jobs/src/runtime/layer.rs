@@ -69,7 +69,7 @@ where
 {
     if job.suspect {
         let _alone = queue.solo.write().await;
-        match claim::mark_alone(queue.pool(), &job, &queue.worker).await {
+        match claim::mark_alone(&queue.db, &job, &queue.worker).await {
             Ok(true) => {
                 let id = job.id.clone();
                 finish(&queue, job, attempt).await;

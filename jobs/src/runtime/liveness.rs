@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use domain::Db;
-use sqlx::PgPool;
+use domain::kernel::connection::within;
+use sqlx::{PgConnection, PgPool};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::settings::Settings;
 
 /// Registers a process start; again, when the first try broke half-way. `queues` are the ones it
 /// serves.
-pub(crate) async fn register(pool: &PgPool, worker: &str, queues: &[String]) -> sqlx::Result<()> {
+pub(crate) async fn register(conn: &mut PgConnection, worker: &str, queues: &[String]) -> sqlx::Result<()> {
     let host = gethostname();
     sqlx::query!(
         "insert into jobs.workers (id, host, pid, version, queues) values ($1, $2, $3, $4, $5)
@@ -26,21 +28,24 @@ pub(crate) async fn register(pool: &PgPool, worker: &str, queues: &[String]) -> 
         env!("CARGO_PKG_VERSION"),
         queues
     )
-    .execute(pool)
+    .execute(&mut *conn)
     .await?;
     sqlx::query!("insert into jobs.queues (name) select unnest($1::text[]) on conflict do nothing", queues)
-        .execute(pool)
+        .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Beats until dropped. Cancels `lost` when the others have declared this worker dead.
-pub(crate) async fn beat(pool: PgPool, worker: String, every: Duration, lost: CancellationToken) {
-    let mut ticks = tokio::time::interval(every);
+/// Beats until dropped. Cancels `lost` when the others have declared this worker dead. A beat over a
+/// connection that fell silent is given up in time for another one.
+pub(crate) async fn beat(pool: PgPool, worker: String, settings: Settings, lost: CancellationToken) {
+    let limit = settings.dead_after.saturating_sub(settings.heartbeat * 2);
+    let mut ticks = tokio::time::interval(settings.heartbeat);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match beat_once(&pool, &worker).await {
+        let beat = within(&pool, limit, async |conn| beat_once(conn, &worker).await);
+        match timeout(limit, beat).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(worker, "declared dead by another worker; starting anew under a new id");
@@ -52,13 +57,13 @@ pub(crate) async fn beat(pool: PgPool, worker: String, every: Duration, lost: Ca
     }
 }
 
-async fn beat_once(pool: &PgPool, worker: &str) -> sqlx::Result<bool> {
+async fn beat_once(conn: &mut PgConnection, worker: &str) -> sqlx::Result<bool> {
     let beaten = sqlx::query!(
         "update jobs.workers set beats = beats + 1, beat_at = now()
          where id = $1 and died_at is null and stopped_at is null",
         worker
     )
-    .execute(pool)
+    .execute(conn)
     .await?;
     Ok(beaten.rows_affected() == 1)
 }
@@ -70,7 +75,8 @@ pub(crate) async fn observe(pool: PgPool, db: Db, worker: String, settings: Sett
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let counters = match counters(&pool, &worker).await {
+        let looked = within(&pool, db.answer_limit(), async |conn| counters(conn, &worker).await);
+        let counters = match looked.await {
             Ok(counters) => counters,
             Err(error) => {
                 tracing::debug!(%error, "heartbeats not read");
@@ -85,12 +91,12 @@ pub(crate) async fn observe(pool: PgPool, db: Db, worker: String, settings: Sett
     }
 }
 
-async fn counters(pool: &PgPool, except: &str) -> sqlx::Result<Vec<(String, i64)>> {
+async fn counters(conn: &mut PgConnection, except: &str) -> sqlx::Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(
         "select id, beats from jobs.workers where stopped_at is null and died_at is null and id <> $1",
         except
     )
-    .fetch_all(pool)
+    .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.beats)).collect())
 }
@@ -100,11 +106,12 @@ async fn rescue(pool: &PgPool, db: &Db, worker: &str, beats: i64) {
     let queues: Vec<String> = policies.iter().map(|(name, _)| (*name).clone()).collect();
     let crashes: Vec<i32> = policies.iter().map(|(_, p)| i32::try_from(p.max_crashes).unwrap_or(i32::MAX)).collect();
     let holds: Vec<bool> = policies.iter().map(|(_, p)| p.hold_key_on_dead_letter).collect();
-    let rescued =
+    let rescue = async |conn: &mut PgConnection| {
         sqlx::query_scalar!("select jobs.rescue($1, $2, $3, $4, $5)", worker, beats, &queues, &crashes, &holds)
-            .fetch_one(pool)
-            .await;
-    match rescued {
+            .fetch_one(conn)
+            .await
+    };
+    match within(pool, db.answer_limit(), rescue).await {
         Ok(Some(jobs)) => {
             tracing::warn!(worker, jobs, "worker is dead: its jobs were taken back");
             db.ring(queues);

@@ -10,7 +10,6 @@ use apalis_core::monitor::Monitor;
 use apalis_core::worker::Worker;
 use apalis_core::worker::builder::WorkerBuilder;
 use domain::Db;
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::{RwLock, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +75,7 @@ fn queue_names(runtime: &Runtime) -> Vec<String> {
 /// Until it works; false when stopped before.
 async fn register(runtime: &Runtime, worker: &str, queues: &[String], stop: &CancellationToken) -> bool {
     loop {
-        match liveness::register(runtime.db.pool(), worker, queues).await {
+        match runtime.db.ask(async |conn| liveness::register(conn, worker, queues).await).await {
             Ok(()) => return true,
             Err(error) => tracing::warn!(%error, "cannot register as a worker; trying again"),
         }
@@ -100,6 +99,7 @@ struct Generation {
 impl Generation {
     fn start(runtime: &Runtime, worker: String, names: Vec<String>) -> Self {
         let (end, solo) = (CancellationToken::new(), Arc::new(RwLock::new(())));
+        let turns = Arc::<std::sync::atomic::AtomicI64>::default();
         let mut queues = BTreeMap::new();
         let mut receivers = Vec::new();
         for name in names {
@@ -107,6 +107,7 @@ impl Generation {
                 needs: dependency(runtime, &name),
                 name: name.clone(),
                 worker: worker.clone(),
+                turns: turns.clone(),
                 db: runtime.db.clone(),
                 kinds: runtime.kinds.clone(),
                 solo: solo.clone(),
@@ -157,17 +158,18 @@ impl Generation {
         let (db, settings) = (&self.runtime.db, &self.runtime.settings);
         let mut tasks = JoinSet::new();
         // connections of their own: handlers that use up the pool must not make this worker look dead
-        let own = PgPoolOptions::new().max_connections(2).connect_lazy_with((*db.pool().connect_options()).clone());
-        tasks.spawn(liveness::beat(own.clone(), self.worker.clone(), settings.heartbeat, lost));
+        let options = db.pool().options().clone().max_connections(2);
+        let own = options.connect_lazy_with((*db.pool().connect_options()).clone());
+        tasks.spawn(liveness::beat(own.clone(), self.worker.clone(), settings.clone(), lost));
         tasks.spawn(liveness::observe(own, db.clone(), self.worker.clone(), settings.clone()));
-        tasks.spawn(doorbell::listen(db.pool().clone(), self.queues.clone()));
-        tasks.spawn(retention::run(db.pool().clone(), settings.retention_days));
+        tasks.spawn(doorbell::listen(db.clone(), self.queues.clone()));
+        tasks.spawn(retention::run(db.clone(), settings.retention_days));
         tasks
     }
 
     async fn hand_back(&self) {
         let queues: Vec<String> = self.queues.keys().cloned().collect();
-        let retire = claim::retire(self.runtime.db.pool(), &self.worker, &queues);
+        let retire = claim::retire(&self.runtime.db, &self.worker, &queues);
         match tokio::time::timeout(LAST_WRITES, retire).await {
             Ok(Ok(0)) => {}
             Ok(Ok(jobs)) => tracing::info!(worker = self.worker, jobs, "handed back unfinished jobs"),

@@ -1,11 +1,11 @@
 //! One queue in this process: what claimer, apalis worker and completer share.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::Db;
 use domain::kernel::policy::QueuePolicy;
-use sqlx::PgPool;
 use tokio::sync::{Notify, RwLock, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,8 @@ pub(crate) struct Queue {
     pub(crate) policy: QueuePolicy,
     /// This start of this process, see `jobs.workers`.
     pub(crate) worker: String,
+    /// How often any queue of this worker has claimed.
+    turns: Arc<AtomicI64>,
     pub(crate) db: Db,
     pub(crate) kinds: Kinds,
     /// Ordinary jobs run under its read lock, a suspect under its write lock: alone in the process.
@@ -45,6 +47,7 @@ pub(crate) struct Queue {
 pub(crate) struct QueueParts {
     pub(crate) name: String,
     pub(crate) worker: String,
+    pub(crate) turns: Arc<AtomicI64>,
     pub(crate) db: Db,
     pub(crate) kinds: Kinds,
     pub(crate) solo: Arc<RwLock<()>>,
@@ -61,6 +64,7 @@ impl Queue {
             policy: parts.db.policy(&parts.name),
             name: parts.name,
             worker: parts.worker,
+            turns: parts.turns,
             db: parts.db,
             kinds: parts.kinds,
             solo: parts.solo,
@@ -76,8 +80,9 @@ impl Queue {
         (Arc::new(queue), receiver)
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        self.db.pool()
+    /// Numbers the claims of this worker.
+    pub(crate) fn next_turn(&self) -> i64 {
+        self.turns.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn dispatch(&self) -> MutexGuard<'_, Dispatch> {

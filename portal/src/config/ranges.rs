@@ -7,7 +7,7 @@ use super::error::Error;
 use super::layers::Layers;
 
 /// Key, smallest and greatest value.
-pub(super) const RANGES: [(&str, f64, f64); 34] = [
+pub(super) const RANGES: [(&str, f64, f64); 35] = [
     ("http.body_limit_bytes", 1024.0, 104_857_600.0),
     ("http.request_timeout_ms", 100.0, 300_000.0),
     ("http.header_read_timeout_ms", 100.0, 300_000.0),
@@ -18,6 +18,7 @@ pub(super) const RANGES: [(&str, f64, f64); 34] = [
     ("database.acquire_timeout_ms", 100.0, 60_000.0),
     ("database.statement_timeout_ms", 0.0, 3_600_000.0),
     ("database.lock_timeout_ms", 0.0, 3_600_000.0),
+    ("database.answer_timeout_ms", 100.0, 3_660_000.0),
     ("auth.leeway_ms", 0.0, 300_000.0),
     ("auth.refresh_interval_ms", 10_000.0, 86_400_000.0),
     ("auth.refetch_cooldown_ms", 1000.0, 600_000.0),

@@ -42,6 +42,7 @@ pub(crate) struct Database {
     pub(crate) acquire_timeout_ms: u64,
     pub(crate) statement_timeout_ms: u64,
     pub(crate) lock_timeout_ms: u64,
+    pub(crate) answer_timeout_ms: u64,
 }
 
 /// `[auth]`.
@@ -123,7 +124,15 @@ impl Http {
 impl Database {
     pub(super) fn check(&self) -> Checked {
         check_postgres("database.url", &self.url)?;
-        check_postgres("database.owner_url", &self.owner_url)
+        check_postgres("database.owner_url", &self.owner_url)?;
+        ensure("database.answer_timeout_ms", self.answer_timeout_ms > self.statement_timeout_ms, || {
+            format!("must be more than {}, database.statement_timeout_ms", self.statement_timeout_ms)
+        })
+    }
+
+    /// How long an answer is waited for.
+    pub(crate) fn answer_limit(&self) -> Duration {
+        Duration::from_millis(self.answer_timeout_ms)
     }
 }
 

@@ -98,7 +98,8 @@ impl Receiver {
 
     async fn connect(&self) -> Result<Link, String> {
         let link = self.endpoint.connect().await.map_err(|error| error.to_string())?;
-        let declared = tokio::time::timeout(self.receive.settings.confirm_timeout, self.topology.declare(&link.connection));
+        let declared =
+            tokio::time::timeout(self.receive.settings.confirm_timeout, self.topology.declare(&link.connection));
         declared.await.map_err(|_| "the broker does not answer".to_owned())?.map_err(|error| error.to_string())?;
         Ok(link)
     }

@@ -38,19 +38,22 @@ pub(super) async fn bury(db: &Db, messages: &[(&Arrival, Unreadable)]) -> Result
     if rows.ids.is_empty() {
         return Ok(());
     }
-    sqlx::query_file!(
-        "src/bus/consumer/bury.sql",
-        &rows.ids,
-        &rows.consumers,
-        &rows.errors,
-        &rows.classes,
-        &rows.payloads,
-        &rows.max_attempts,
-        &rows.subjects as &[Option<String>],
-        &rows.correlation_ids,
-        ReadMessage::KIND,
-    )
-    .execute(db.pool())
+    db.ask(async |conn| {
+        sqlx::query_file!(
+            "src/bus/consumer/bury.sql",
+            &rows.ids,
+            &rows.consumers,
+            &rows.errors,
+            &rows.classes,
+            &rows.payloads,
+            &rows.max_attempts,
+            &rows.subjects as &[Option<String>],
+            &rows.correlation_ids,
+            ReadMessage::KIND,
+        )
+        .execute(conn)
+        .await
+    })
     .await?;
     for (id, (arrival, why)) in rows.ids.iter().zip(messages) {
         let (queue, class) = (arrival.consumer.as_str(), why.class);

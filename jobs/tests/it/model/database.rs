@@ -113,8 +113,11 @@ impl Database<'_> {
     }
 
     pub async fn release_unknown(&mut self, worker: &str, known: Vec<String>) -> sqlx::Result<u64> {
-        let release = self.query(Name::ReleaseUnknown).bind(worker.to_owned()).bind(QUEUE).bind(known);
-        self.rows("portal_worker", release).await
+        self.as_role("portal_worker").await?;
+        let release = "select jobs.release_unknown($1, id, $3, claims_from + 1) from jobs.workers where id = $2";
+        let released: i64 =
+            sqlx::query_scalar(release).bind(QUEUE).bind(worker).bind(known).fetch_one(&mut *self.conn).await?;
+        Ok(released.unsigned_abs())
     }
 
     pub async fn retire(&mut self, worker: &str) -> sqlx::Result<u64> {

@@ -24,6 +24,10 @@ pub enum Name {
     RunNow,
 }
 
+/// Those that are functions in the database.
+const FUNCTIONS: &[(Name, &str)] =
+    &[(Name::Claim, "jobs.claim"), (Name::Rescue, "jobs.rescue"), (Name::ReleaseUnknown, "jobs.release_unknown")];
+
 /// The text of each, and the function that is not as it is in the database.
 #[derive(Debug, Clone)]
 pub struct Statements {
@@ -43,7 +47,6 @@ impl Statements {
         let claim_rs = include_str!("../../../src/runtime/claim.rs");
         let store_rs = include_str!("../../../../domain/src/operations/store.rs");
         let release_held = "update apalis.jobs\n         set lock_by = null, lock_at = null, alone = false,";
-        let (unknown, retire) = claim_rs.split_once("async fn retire").expect("claim.rs has retire");
         let mut all = BTreeMap::from([
             (Name::Insert, include_str!("../../../../domain/src/kernel/queue_insert.sql").to_owned()),
             (Name::Complete, include_str!("../../../src/runtime/complete.sql").to_owned()),
@@ -52,14 +55,13 @@ impl Statements {
             (Name::Cancel, include_str!("../../../../domain/src/operations/cancel.sql").to_owned()),
             (Name::StartAlone, cut(claim_rs, "update apalis.jobs set alone = true")),
             (Name::Release, cut(claim_rs, "update apalis.jobs j\n")),
-            (Name::ReleaseUnknown, cut(unknown, release_held)),
-            (Name::Retire, cut(retire, release_held)),
+            (Name::Retire, cut(claim_rs, release_held)),
             (Name::Discard, cut(store_rs, "with dropped as")),
             (Name::RunNow, cut(store_rs, "with due as")),
         ]);
-        for (name, function) in [(Name::Claim, "jobs.claim"), (Name::Rescue, "jobs.rescue")] {
+        for (name, function) in FUNCTIONS {
             let definition = sqlx::query_scalar("select pg_get_functiondef($1::text::regproc)").bind(function);
-            all.insert(name, definition.fetch_one(&mut *conn).await.unwrap());
+            all.insert(*name, definition.fetch_one(&mut *conn).await.unwrap());
         }
         Self { texts: all, function: None }
     }
@@ -77,7 +79,7 @@ impl Statements {
             "{name:?} has no {from:?}: adapt the variant to the statement as it is now\n{text}"
         );
         changed.texts.insert(name, text.replace(from, to));
-        changed.function = [Name::Claim, Name::Rescue].contains(&name).then_some(name);
+        changed.function = FUNCTIONS.iter().any(|(function, _)| *function == name).then_some(name);
         changed
     }
 

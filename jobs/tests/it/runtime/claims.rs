@@ -128,3 +128,21 @@ async fn a_claim_reads_the_index_not_the_table(owner: PgPool) {
     let read = db.count(scanned).await;
     assert!(read < 60_000, "sequential scans read {read} rows");
 }
+
+/// A database's clock that goes back an hour, after a failover for example, holds up nothing but what
+/// asked for a time.
+#[sqlx::test(migrations = false)]
+async fn what_did_not_ask_for_a_time_does_not_wait_for_the_clock(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    register(&db, &["w", "gone"]).await;
+    db.enqueue(&[None, Some("a")]).await;
+    let stock = "insert into apalis.jobs (id, job_type, job) values ('01J00000000000000000000000', 'test', '')";
+    sqlx::query(stock).execute(&db.owner).await.unwrap();
+    let scheduled = NewJob { delay: Duration::from_secs(1), ..job(2, None) };
+    db.enqueue_jobs(vec![scheduled]).await;
+    sqlx::query("update apalis.jobs set run_at = run_at + interval '1 hour'").execute(&db.owner).await.unwrap();
+    assert_eq!(claim(db.worker.pool(), "gone", 10).await.len(), 2, "neither the scheduled nor the stock one");
+    let rescue = "select jobs.rescue('gone', 0, array['test'], array[3], array[false])";
+    sqlx::query(rescue).execute(db.worker.pool()).await.unwrap();
+    assert_eq!(claim(db.worker.pool(), "w", 10).await.len(), 1, "a suspect, one at a time");
+}

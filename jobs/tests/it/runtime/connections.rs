@@ -1,6 +1,6 @@
 //! Connections to PostgreSQL that break: again and again, and at the worst moment.
 
-mod proxy;
+pub mod proxy;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

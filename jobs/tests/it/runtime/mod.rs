@@ -8,4 +8,5 @@ mod hot_keys;
 mod ordering;
 mod processes;
 mod serving;
+mod silence;
 mod stock;

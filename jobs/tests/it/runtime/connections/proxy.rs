@@ -1,5 +1,5 @@
 //! A TCP proxy that can lose an answer: the request arrives, the answer does not, and the
-//! connection breaks.
+//! connection breaks. And its connections can fall silent for ever, without breaking.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub struct Proxy {
@@ -19,6 +20,8 @@ pub struct Proxy {
 struct State {
     /// What the answer to lose contains.
     armed: Mutex<Option<&'static [u8]>>,
+    /// Counts silences: connections of before hear and say nothing.
+    silences: watch::Sender<u32>,
 }
 
 impl Proxy {
@@ -32,6 +35,11 @@ impl Proxy {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// From now on nothing passes on the connections there are; new ones work.
+    pub fn silence(&self) {
+        self.state.silences.send_modify(|silences| *silences += 1);
     }
 
     /// The next answer on any connection that contains these bytes is thrown away, and that
@@ -61,19 +69,29 @@ async fn accept(listener: TcpListener, host: String, port: u16, state: Arc<State
     loop {
         let (client, _) = listener.accept().await.unwrap();
         let Ok(server) = TcpStream::connect((host.as_str(), port)).await else { continue };
-        let (from_client, to_client) = client.into_split();
-        let (from_server, to_server) = server.into_split();
-        tokio::spawn(pass(from_client, to_server));
-        tokio::spawn(pass_or_lose(from_server, to_client, state.clone()));
+        tokio::spawn(serve(client, server, state.clone()));
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    let _ = tokio::io::copy(&mut from, &mut to).await;
+async fn serve(client: TcpStream, server: TcpStream, state: Arc<State>) {
+    let mut silences = state.silences.subscribe();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    tokio::select! {
+        _ = async {
+            tokio::join!(pass(&mut from_client, &mut to_server), pass_or_lose(&mut from_server, &mut to_client, &state))
+        } => {}
+        // what is said is gone, and both stay connected for as long as they like
+        _ = silences.changed() => while let Ok(1..) = from_client.read(&mut [0; 4096]).await {},
+    }
+}
+
+async fn pass(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) {
+    let _ = tokio::io::copy(from, to).await;
     let _ = to.shutdown().await;
 }
 
-async fn pass_or_lose(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
+async fn pass_or_lose(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, state: &State) {
     let mut bytes = vec![0; 65_536];
     while let Ok(n @ 1..) = from.read(&mut bytes).await {
         if state.loses(&bytes[..n]) {
