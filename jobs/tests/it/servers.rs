@@ -52,6 +52,14 @@ impl Node {
         self.script("ctl", arguments).await;
     }
 
+    /// The URL of a new virtual host: nothing in it is left from another test.
+    pub(crate) async fn vhost(&self) -> String {
+        let name = format!("test-{}", uuid::Uuid::now_v7());
+        self.ctl(&["add_vhost", &name]).await;
+        self.ctl(&["set_permissions", "-p", &name, "guest", ".*", ".*", ".*"]).await;
+        format!("{}/{name}", self.url())
+    }
+
     /// Makes what the bus has declared outlive a kill: RabbitMQ 3.10 writes the names of new quorum
     /// queues down some seconds later, or when it stops in an orderly way. A queue whose name is lost
     /// never elects a leader again.

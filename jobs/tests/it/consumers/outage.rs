@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jobs::bus::Settings;
 use sqlx::PgPool;
 
 use super::{Worker, assert_effects, both, broker, database, rabbitmq};
@@ -15,9 +14,7 @@ async fn a_broker_that_is_killed_and_returns_costs_no_effect_and_repeats_none(ow
     let node = Node::running().await;
     let db = database(owner, quick()).await;
     let customers = customers(40);
-    let settings = Settings { exchange: format!("test.{}", uuid::Uuid::now_v7()), ..broker(&node.url()) };
-    // the queues' names are those of every test: what an earlier one left there is not ours
-    let wiring = rabbitmq(settings, Arc::new(both()));
+    let wiring = rabbitmq(broker(&node.vhost().await), Arc::new(both()));
     node.settled(&*wiring.bus).await;
     let worker = Worker::start(&db.worker, wiring);
     emit(&db.api, &customers, 1..=10).await;
