@@ -17,6 +17,7 @@
 mod backoff;
 mod in_flight;
 mod link;
+mod news;
 mod session;
 mod status;
 

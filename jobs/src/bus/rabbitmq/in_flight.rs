@@ -12,14 +12,20 @@
 //!
 //! A confirm that carries another message's return leaves open whether its own is still to come:
 //! that message counts as returned. At worst it is published twice.
+//!
+//! Only messages of which there is news are looked at: with hundreds under way, a look at all of
+//! them for each confirm took most of the time there is. `FuturesUnordered` does the same, but may
+//! pause before everything completed was seen, which the above does not allow.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::news::News;
 use crate::bus::PublishError;
 
 /// Where the verdict on a message goes.
@@ -46,7 +52,11 @@ pub(super) enum Verdict {
 /// The messages of one AMQP channel, in the order in which they are sent.
 #[derive(Default)]
 pub(super) struct InFlight {
-    messages: Vec<Message>,
+    messages: BTreeMap<u64, Message>,
+    /// The number of the next message.
+    next: u64,
+    /// Messages to look at, new ones included.
+    news: Arc<News>,
     /// Returned, but not yet confirmed.
     returned: HashSet<String>,
 }
@@ -56,6 +66,7 @@ struct Message {
     since: Instant,
     confirming: Confirming,
     reply: Reply,
+    waker: Waker,
 }
 
 /// What a look at all messages found.
@@ -72,7 +83,11 @@ impl InFlight {
     /// Adds a message; it is sent by the next [`poll_settled`](Self::poll_settled), after those
     /// added before it.
     pub(super) fn push(&mut self, id: String, confirming: Confirming, reply: Reply) {
-        self.messages.push(Message { id, since: Instant::now(), confirming, reply });
+        let number = self.next;
+        self.next += 1;
+        let waker = self.news.waker(number);
+        self.news.note(number);
+        self.messages.insert(number, Message { id, since: Instant::now(), confirming, reply, waker });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -81,22 +96,26 @@ impl InFlight {
 
     /// Since when the oldest waits.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.messages.first().map(|message| message.since)
+        self.messages.first_key_value().map(|(_, message)| message.since)
     }
 
     /// Sends what is new and gives verdicts on what is confirmed.
     pub(super) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<Settled> {
+        self.news.announce_to(cx.waker());
         let mut answered = Vec::new();
         loop {
-            let before = answered.len();
-            for mut message in std::mem::take(&mut self.messages) {
-                match message.confirming.as_mut().poll(cx) {
-                    Poll::Ready(answer) => answered.push((message, answer)),
-                    Poll::Pending => self.messages.push(message),
-                }
-            }
-            if answered.len() == before {
+            let news = self.news.take();
+            if news.is_empty() {
                 break;
+            }
+            for number in news {
+                // none: more news of one that was answered in this round
+                let Some(message) = self.messages.get_mut(&number) else { continue };
+                if let Poll::Ready(answer) = message.confirming.as_mut().poll(&mut Context::from_waker(&message.waker))
+                    && let Some(message) = self.messages.remove(&number)
+                {
+                    answered.push((message, answer));
+                }
             }
         }
         if answered.is_empty() { Poll::Pending } else { Poll::Ready(self.judge(answered)) }
@@ -108,7 +127,7 @@ impl InFlight {
             Poll::Ready(settled) => settled,
             Poll::Pending => Settled::default(),
         };
-        settled.lost.extend(self.messages.drain(..).map(|message| message.reply));
+        settled.lost.extend(std::mem::take(&mut self.messages).into_values().map(|message| message.reply));
         settled
     }
 
@@ -127,7 +146,7 @@ impl InFlight {
             }
         }
         // a message already judged because of a foreign return
-        self.returned.retain(|id| self.messages.iter().any(|message| message.id == *id));
+        self.returned.retain(|id| self.messages.values().any(|message| message.id == *id));
         settled
     }
 }
