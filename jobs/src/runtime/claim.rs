@@ -40,6 +40,20 @@ impl ClaimedJob {
     pub fn attempt(&self) -> u32 {
         self.attempts + 1
     }
+
+    /// A copy for those who do not run it.
+    pub(crate) fn without_payload(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            kind: self.kind.clone(),
+            payload: Vec::new(),
+            ordering_key: self.ordering_key.clone(),
+            tenant_id: self.tenant_id.clone(),
+            correlation_id: self.correlation_id.clone(),
+            traceparent: self.traceparent.clone(),
+            ..*self
+        }
+    }
 }
 
 /// How much to claim.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::kernel::policy::QueuePolicy;
+
 use super::claim::{self, ClaimedJob, Limits};
 use super::queue::Queue;
 
@@ -23,7 +25,8 @@ pub(crate) async fn run(queue: Arc<Queue>) {
         if wait_until_up(&queue).await {
             ramp.begin();
         }
-        let limit = room(&queue).min(ramp.room(queue.dispatch().held()));
+        let (held, ready) = queue.dispatch().load();
+        let limit = room(&queue.policy, held, ready).min(ramp.room(held));
         if limit == 0 {
             rest(&queue, queue.poll).await;
             continue;
@@ -81,14 +84,19 @@ impl Ramp {
 }
 
 /// How many jobs may be claimed now: a batch at most, and as many waiting here as can run, so that a
-/// worker with slow jobs does not hoard what another could run. On a busy queue nothing until a
-/// quarter of that is free: it is not claimed job by job.
-fn room(queue: &Queue) -> usize {
-    let concurrency = queue.policy.concurrency.max(1);
-    let batch = queue.policy.batch.clamp(1, concurrency);
-    let held = queue.dispatch().held();
+/// worker with slow jobs does not hoard what another could run. A claim costs the database much,
+/// however little it brings: while there are jobs here that can start, a whole batch must be free,
+/// and a quarter of one as long as any run.
+fn room(policy: &QueuePolicy, held: usize, ready: usize) -> usize {
+    let concurrency = policy.concurrency.max(1);
+    let batch = policy.batch.clamp(1, concurrency);
     let room = (2 * concurrency).saturating_sub(held).min(batch);
-    if held > 0 && room < batch.div_ceil(4) { 0 } else { room }
+    let least = match (held, ready) {
+        (0, _) => 1,
+        (_, 0) => batch.div_ceil(4),
+        _ => batch,
+    };
+    if room < least { 0 } else { room }
 }
 
 async fn claim_and_dispatch(queue: &Queue, limit: usize) -> sqlx::Result<usize> {
@@ -212,5 +220,14 @@ mod tests {
         assert_eq!([ramp.room(8), ramp.room(5)], [0, 3]);
         assert_eq!(ramp.room(0), 16);
         assert_eq!(ramp.room(0), 16, "nothing was claimed meanwhile");
+    }
+
+    #[test]
+    fn a_busy_queue_is_claimed_in_whole_batches_and_an_idle_one_at_once() {
+        let policy = QueuePolicy { concurrency: 100, batch: 40, ..QueuePolicy::default() };
+        let room = |held, ready| room(&policy, held, ready);
+        assert_eq!([room(0, 0), room(1, 0)], [40, 40]);
+        assert_eq!([room(160, 60), room(161, 60)], [40, 0], "there are jobs to start");
+        assert_eq!([room(161, 0), room(190, 0), room(191, 0)], [39, 10, 0], "nothing is left to start");
     }
 }

@@ -18,12 +18,16 @@ use super::queue::Queue;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A statement that fails this often for a whole batch is tried job by job.
 const BATCH_FAILURES: u32 = 3;
+/// While more is about to end, it is waited for so long: a statement for a few jobs costs the
+/// database almost as much as one for hundreds.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Runs until the queue is closed and everything is written.
 pub(crate) async fn run(queue: Arc<Queue>, mut finished: mpsc::UnboundedReceiver<Finished>) {
     let batch = queue.policy.batch.max(1);
     let mut buffer = Vec::with_capacity(batch);
     while finished.recv_many(&mut buffer, batch).await > 0 {
+        gather(&queue, &mut finished, &mut buffer).await;
         let (done, failed): (Vec<_>, Vec<_>) = buffer.drain(..).partition(|f| f.result.is_ok());
         if !done.is_empty() {
             write_done(&queue, done).await;
@@ -34,6 +38,19 @@ pub(crate) async fn run(queue: Arc<Queue>, mut finished: mpsc::UnboundedReceiver
         queue.settled.notify_waiters();
         queue.wake.notify_one();
     }
+}
+
+/// A lone job is written at once.
+async fn gather(queue: &Queue, finished: &mut mpsc::UnboundedReceiver<Finished>, buffer: &mut Vec<Finished>) {
+    let batch = queue.policy.batch.max(1);
+    let until_full = async {
+        while buffer.len() < batch
+            && queue.dispatch().held() > buffer.len()
+            && finished.recv_many(buffer, batch - buffer.len()).await > 0
+        {}
+    };
+    // what came by then is in the buffer
+    let _ = tokio::time::timeout(GATHER, until_full).await;
 }
 
 async fn write_done(queue: &Queue, done: Vec<Finished>) {

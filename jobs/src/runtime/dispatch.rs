@@ -119,6 +119,11 @@ impl Dispatch {
         self.held.len()
     }
 
+    /// How many these are, and how many of them would start now if there were a free slot.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.held.len(), self.ready.len())
+    }
+
     /// Whether it is among these.
     pub(crate) fn holds(&self, id: &str) -> bool {
         self.held.contains(id)

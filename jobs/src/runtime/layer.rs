@@ -49,7 +49,7 @@ where
     fn call(&mut self, task: Task<ClaimedJob>) -> Self::Future {
         let queue = self.queue.clone();
         // the payload is the handler's; the rest is needed to write down how it ended
-        let job = ClaimedJob { payload: Vec::new(), ..task.args.clone() };
+        let job = task.args.without_payload();
         // a handler may panic before it returns a future
         let attempt = std::panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(task)));
         async move {
