@@ -1,9 +1,21 @@
 -- Every count is of $1 jobs at most, so that the answer stays quick however many there are.
+-- What was ever held by a worker is of a queue in jobs.queues; the others are found by hopping along
+-- the indexes of what waits.
 with recursive live_queue (name) as (
-    (select j.job_type from apalis.jobs j order by j.job_type limit 1)
+    (select j.job_type from apalis.jobs j where j.lock_by is null and not j.deferred and not j.suspect
+     order by j.job_type limit 1)
     union all
-    select (select j.job_type from apalis.jobs j where j.job_type > q.name order by j.job_type limit 1)
+    select (select j.job_type from apalis.jobs j
+            where j.lock_by is null and not j.deferred and not j.suspect and j.job_type > q.name
+            order by j.job_type limit 1)
     from live_queue q where q.name is not null
+),
+deferred_queue (name) as (
+    (select j.job_type from apalis.jobs j where j.deferred order by j.job_type limit 1)
+    union all
+    select (select j.job_type from apalis.jobs j where j.deferred and j.job_type > q.name
+            order by j.job_type limit 1)
+    from deferred_queue q where q.name is not null
 ),
 dead_queue (name) as (
     (select d.queue from jobs.dead_letters d order by d.queue limit 1)
@@ -14,6 +26,7 @@ dead_queue (name) as (
 known as (
     select name from jobs.queues
     union select name from live_queue where name is not null
+    union select name from deferred_queue where name is not null
     union select name from dead_queue where name is not null
 )
 select k.name as "name!",
