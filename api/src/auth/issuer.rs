@@ -5,14 +5,14 @@
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::keys::KeySet;
+use super::keys::{Key, KeySet};
 use super::{IdentityProviderState, Settings};
 
 /// After a failed fetch the next comes this soon, so that a start beside a slow issuer recovers fast.
@@ -40,7 +40,7 @@ struct Known {
 /// The result of looking for a key.
 pub(super) enum Lookup {
     /// Here it is.
-    Found(DecodingKey),
+    Found(Arc<Key>),
     /// The issuer does not publish it.
     Unknown,
     /// There were never any keys.
@@ -117,7 +117,7 @@ impl Issuer {
         self.known.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
     }
 
-    fn find_known(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
+    fn find_known(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
         self.keys().and_then(|keys| keys.find(id, algorithm))
     }
 

@@ -1,27 +1,33 @@
 //! The public keys of an issuer, and which of them may have signed a token.
 
+use std::sync::Arc;
+
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
+
+use super::verified::Verified;
 
 /// RFC 7518 asks for 2048 bits at least; base64url of 256 bytes has 342 characters.
 const RSA_MODULUS_CHARACTERS: usize = 342;
 
 /// The keys of one moment.
 pub(super) struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<Arc<Key>>,
 }
 
-struct Key {
+/// A key, and the tokens it was found to have signed.
+pub(super) struct Key {
     id: Option<String>,
     /// What the key's type and its own `alg` allow. Never a symmetric algorithm.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    pub(super) decoding: DecodingKey,
+    pub(super) verified: Verified,
 }
 
 impl KeySet {
     /// Takes what can verify signatures and leaves out the rest.
     pub(super) fn new(set: &JwkSet) -> Self {
-        Self { keys: set.keys.iter().filter_map(Key::new).collect() }
+        Self { keys: set.keys.iter().filter_map(Key::new).map(Arc::new).collect() }
     }
 
     /// A set without a usable key is no set: it would lock everybody out.
@@ -30,11 +36,11 @@ impl KeySet {
     }
 
     /// The key that a token names. A token that names none is fine if only one key can be meant.
-    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<DecodingKey> {
-        let fits = |key: &&Key| key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id);
+    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
+        let fits = |key: &&Arc<Key>| key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id);
         let mut fitting = self.keys.iter().filter(fits);
         match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Some(key.key.clone()),
+            (Some(key), None) => Some(key.clone()),
             _ => None,
         }
     }
@@ -50,8 +56,8 @@ impl Key {
         if !for_signatures || !verifies || algorithms.is_empty() {
             return None;
         }
-        let key = DecodingKey::from_jwk(jwk).ok()?;
-        Some(Self { id: common.key_id.clone(), algorithms, key })
+        let decoding = DecodingKey::from_jwk(jwk).ok()?;
+        Some(Self { id: common.key_id.clone(), algorithms, decoding, verified: Verified::default() })
     }
 }
 

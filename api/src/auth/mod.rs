@@ -2,7 +2,8 @@
 //!
 //! [`access`] gives handlers their caller: it takes the token from the request, [`Authenticator`]
 //! checks it against the keys ([`issuer`] fetches them, [`keys`] holds them), [`claims`] reads
-//! subject, tenant and roles out of it, and the role decides whether the route is open.
+//! subject, tenant and roles out of it, [`verified`] remembers that until the token expires, and the
+//! role decides whether the route is open.
 
 mod access;
 mod claims;
@@ -10,6 +11,7 @@ mod issuer;
 mod keys;
 mod role;
 mod settings;
+mod verified;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use keys::KeySet;
 pub use role::Role;
 pub use settings::{Settings, SigningAlgorithm};
+use verified::TokenId;
 
 use crate::problem::Problem;
 
@@ -99,8 +102,15 @@ impl Authenticator {
             },
         };
         let key = key.ok_or_else(|| invalid("it is signed with a key that its issuer does not publish"))?;
-        let token = jsonwebtoken::decode(token, &key, &self.validation(algorithm)).map_err(|e| refused(e.kind()))?;
-        Identity::read(&token.claims, &self.settings.tenant_claim)
+        let id = TokenId::of(token);
+        if let Some(identity) = key.verified.get(id, jsonwebtoken::get_current_timestamp()) {
+            return Ok(identity);
+        }
+        let decoded = jsonwebtoken::decode(token, &key.decoding, &self.validation(algorithm));
+        let claims = decoded.map_err(|e| refused(e.kind()))?.claims;
+        let identity = Identity::read(&claims, &self.settings.tenant_claim)?;
+        key.verified.put(id, &claims, self.settings.leeway, &identity);
+        Ok(identity)
     }
 
     fn accepted(&self, header: &Header) -> Result<Algorithm, Problem> {

@@ -223,6 +223,24 @@ async fn a_rotated_key_is_fetched_once_and_the_old_one_stops_counting(pool: PgPo
     assert_eq!(outcome(&app, &old_token).await, refused());
 }
 
+/// A token that was accepted before is remembered, but only for the key that signed it.
+#[sqlx::test(migrations = false)]
+async fn a_key_replaced_under_its_own_id_stops_counting(pool: PgPool) {
+    let old = SigningKey::generate();
+    let (new, third) = (SigningKey::with_id(old.id.clone()), SigningKey::generate());
+    let issuer = TestIssuer::start(&old.set()).await;
+    let app = app_with(pool, &issuer, old.clone()).await;
+    let claims = claims(&issuer.url, VIEWER, "demo");
+    let old_token = old.sign(&claims);
+    assert_eq!(outcome(&app, &old_token).await, accepted());
+    assert_eq!(outcome(&app, &old_token).await, accepted());
+
+    issuer.publish(&[&new, &third]);
+    assert_eq!(outcome(&app, &third.sign(&claims)).await, accepted(), "has the keys fetched again");
+    assert_eq!(outcome(&app, &new.sign(&claims)).await, accepted());
+    assert_eq!(outcome(&app, &old_token).await, refused());
+}
+
 #[sqlx::test(migrations = false)]
 async fn known_keys_survive_an_outage_of_the_issuer(pool: PgPool) {
     let (key, unknown) = (SigningKey::generate(), SigningKey::generate());

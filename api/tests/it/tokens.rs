@@ -23,7 +23,10 @@ pub(crate) struct SigningKey {
 impl SigningKey {
     pub(crate) fn generate() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let id = format!("key-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::with_id(format!("key-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    pub(crate) fn with_id(id: String) -> Self {
         let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
         let private = EncodingKey::from_ec_der(der.as_ref());
         let mut public = Jwk::from_encoding_key(&private, Algorithm::ES256).unwrap();
