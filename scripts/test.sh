@@ -318,7 +318,7 @@ case ${1:-all} in
     ours=yes
     step services start_services
     load_environment
-    step tests cargo test --workspace --locked
+    step tests cargo test --workspace --locked --no-fail-fast
     step openapi openapi_is_current
     ;;
   cargo)

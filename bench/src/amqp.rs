@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use jobs::bus::Subscription;
 use lapin::options::{
     BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
@@ -112,5 +113,16 @@ pub(crate) async fn purge_events(url: &str) -> Result<()> {
         channel.queue_purge(subscription.queue.into(), QueuePurgeOptions::default()).await?;
     }
     connection.close(200, "purged".into()).await?;
+    Ok(())
+}
+
+/// Deletes the queues of consumer groups that exist for one figure.
+pub(crate) async fn delete(url: &str, subscriptions: &[Subscription]) -> Result<()> {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    for subscription in subscriptions {
+        channel.queue_delete(subscription.queue.as_str().into(), QueueDeleteOptions::default()).await?;
+    }
+    connection.close(200, "deleted".into()).await?;
     Ok(())
 }

@@ -16,6 +16,7 @@ pub(crate) enum Part {
     B3,
     B4,
     B5,
+    B6,
     B7,
     B8,
     B9,
@@ -25,8 +26,8 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// All of them. B6, the consumer side, joins here, in [`Part::title`] and in `figures::measure`.
-    const ALL: [Self; 16] = [
+    /// All of them.
+    const ALL: [Self; 17] = [
         Self::F1,
         Self::F2,
         Self::F3,
@@ -37,6 +38,7 @@ impl Part {
         Self::B3,
         Self::B4,
         Self::B5,
+        Self::B6,
         Self::B7,
         Self::B8,
         Self::B9,
@@ -63,6 +65,7 @@ impl Part {
             Self::B3 => "commands over HTTP",
             Self::B4 => "commit to confirm, idle",
             Self::B5 => "commit to confirm, at half of B2",
+            Self::B6 => "effects of events, three groups",
             Self::B7 => "hot keys",
             Self::B8 => "drain at depth",
             Self::B9 => "several worker processes",

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-use domain::customers::CustomerChanged;
+use chrono::{DateTime, Utc};
+use domain::customers::{CustomerChanged, CustomerField, CustomerSnapshot, Status};
 use domain::kernel::event::{Envelope, Event as _, source};
 use domain::messaging::PublishEvent;
-use serde_json::value::RawValue;
+use serde_json::value::to_raw_value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -121,13 +121,40 @@ pub(crate) async fn add_events(connection: &mut PgConnection, events: Events<'_>
     Ok(())
 }
 
+/// The same events, to be published directly.
+pub(crate) fn events(count: usize, customers: usize) -> Result<Vec<Envelope>> {
+    let PublishEvent { event: template } = serde_json::from_str(&event_template("bench")?)?;
+    let customer = |n: usize| Uuid::from_u128(CUSTOMER.as_u128() + (n % customers.max(1)) as u128);
+    let event = |n: usize| Envelope {
+        id: Uuid::now_v7(),
+        subject: format!("{}/{}", CustomerChanged::MODULE, customer(n)),
+        ..template.clone()
+    };
+    Ok((0..count).map(event).collect())
+}
+
 /// Stand for an event's id and its customer in the template.
 const ID: Uuid = Uuid::from_u128(0x1111_1111_1111_4111_8111_1111_1111_1111);
 const CUSTOMER: Uuid = Uuid::from_u128(0x2222_2222_2222_4222_8222_2222_2222_2222);
 
 /// The arguments of a job that publishes an event, as the product writes them.
 fn event_template(correlation_id: &str) -> Result<String> {
-    let data = RawValue::from_string(format!(r#"{{"changed":["name"],"filling":"{}"}}"#, "x".repeat(560)))?;
+    let at = DateTime::UNIX_EPOCH;
+    let customer = CustomerSnapshot {
+        id: CUSTOMER,
+        // makes the event about a kilobyte
+        name: "x".repeat(310),
+        email: "bench@example.com".to_owned(),
+        phone: None,
+        status: Status::Active,
+        suspend_reason: None,
+        suspended_at: None,
+        group_id: None,
+        created_at: at,
+        updated_at: at,
+        version: 1,
+    };
+    let data = to_raw_value(&CustomerChanged { changed: vec![CustomerField::Name], customer })?;
     let event = Envelope {
         id: ID,
         event_type: CustomerChanged::TYPE.to_owned(),

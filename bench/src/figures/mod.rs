@@ -2,6 +2,7 @@
 //! measures, and removes it.
 
 mod commands;
+mod consumer;
 mod depth;
 mod drain;
 mod endurance;
@@ -20,7 +21,7 @@ use crate::plan::Part;
 
 pub(crate) use drain::variant as jobs_variant;
 
-/// Measures a figure. B6, the consumer side, joins here.
+/// Measures a figure.
 ///
 /// # Errors
 /// Also when `part` is none.
@@ -31,6 +32,7 @@ pub(crate) async fn measure(bench: &mut Bench, part: Part) -> Result<Vec<Measure
         Part::B3 => commands::measure(bench).await,
         Part::B4 => idle::measure(bench).await,
         Part::B5 => load::measure(bench).await,
+        Part::B6 => consumer::measure(bench).await,
         Part::B7 => hot_keys::measure(bench).await,
         Part::B8 => depth::measure(bench).await,
         Part::B9 => processes::measure(bench).await,

@@ -147,8 +147,13 @@ fn a_half_done_command() {
     assert_eq!(broken(aggregate_without_event), [Promise::Whole]);
     let job_without_event = |h: &mut History| {
         h.jobs.insert("job-7".into(), vec![Place::Live]);
+        h.outbox.insert("job-7".into());
     };
     assert_eq!(broken(job_without_event), [Promise::Whole]);
+    let handler_job = |h: &mut History| {
+        h.jobs.insert("job-8".into(), vec![Place::Completed]);
+    };
+    assert_eq!(broken(handler_job), [], "not every job publishes an event");
     let effect_without_answer = |h: &mut History| {
         h.keys.remove("lost");
     };
