@@ -200,7 +200,8 @@ configure() {
       echo "full_page_writes = off"
       echo "max_wal_size = '4GB'"
     else
-      echo "max_connections = 100"
+      # connections that fell silent stay for some seconds beside those that take their place
+      echo "max_connections = 200"
     fi
   } | as_server tee "$data/portal.conf" >/dev/null
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,10 @@ pub(crate) enum Flow {
     /// The connection is closed.
     Cut,
 }
+
+/// The server's side of a lost connection ends after this: so long PostgreSQL sends keepalives that
+/// nobody answers, as the product's sessions have told it to. Towards the proxy it would not notice.
+const KEEPALIVES: Duration = Duration::from_secs(19);
 
 /// Listens until dropped.
 pub(crate) struct Proxy {
@@ -95,19 +100,31 @@ async fn serve(client: TcpStream, server: u16, flow: watch::Receiver<Flow>) {
     }
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let mut cut = flow.clone();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut cut, mut lost) = (flow.clone(), flow.clone());
     tokio::select! {
-        () = pass(from_client, to_server, flow.clone(), |flow| matches!(flow, Flow::Open | Flow::Deaf)) => {}
-        () = pass(from_server, to_client, flow, |flow| flow == Flow::Open) => {}
-        _ = cut.wait_for(|flow| *flow == Flow::Cut) => {}
+        () = pass(&mut from_client, &mut to_server, flow.clone(), |flow| matches!(flow, Flow::Open | Flow::Deaf)) => return,
+        () = pass(&mut from_server, &mut to_client, flow, |flow| flow == Flow::Open) => return,
+        _ = cut.wait_for(|flow| *flow == Flow::Cut) => return,
+        () = missed(&mut lost) => {}
     }
+    // the client still hears nothing
+    drop((from_server, to_server));
+    let _ = cut.wait_for(|flow| *flow == Flow::Cut).await;
+}
+
+/// Returns when the server has noticed that nobody answers its keepalives any more.
+async fn missed(flow: &mut watch::Receiver<Flow>) {
+    if flow.wait_for(|flow| *flow == Flow::Lost).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(KEEPALIVES).await;
 }
 
 async fn pass(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
     mut flow: watch::Receiver<Flow>,
     passes: impl Fn(Flow) -> bool,
 ) {

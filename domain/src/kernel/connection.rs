@@ -6,7 +6,8 @@
 use std::future::Future;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPoolOptions;
@@ -24,14 +25,25 @@ const TRUSTED: Duration = Duration::from_secs(2);
 const LIFE_SIGN: Duration = Duration::from_secs(2);
 
 /// Makes a pool look whether a connection that was idle for a while still answers, instead of asking
-/// each one each time, which costs a round trip, or waiting for an answer that never comes.
+/// each one each time, which costs a round trip, or waiting for an answer that never comes. One that
+/// does not answer condemns those that were last used before: they would cost as long one by one.
 pub fn tested(options: PgPoolOptions) -> PgPoolOptions {
-    options.test_before_acquire(false).before_acquire(|connection, about| {
+    let silence = Arc::new(Mutex::new(None::<Instant>));
+    options.test_before_acquire(false).before_acquire(move |connection, about| {
+        let silence = silence.clone();
         Box::pin(async move {
-            if about.idle_for >= TRUSTED {
-                timeout(LIFE_SIGN, connection.ping()).await.unwrap_or_else(|_| Err(silent()))?;
+            if about.idle_for < TRUSTED {
+                return Ok(true);
             }
-            Ok(true)
+            let last_used = Instant::now().checked_sub(about.idle_for);
+            if last_used < *silence.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Err(silent());
+            }
+            if let Ok(answer) = timeout(LIFE_SIGN, connection.ping()).await {
+                return answer.map(|()| true);
+            }
+            *silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            Err(silent())
         })
     })
 }

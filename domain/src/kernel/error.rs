@@ -22,14 +22,18 @@ impl Error {
     /// Whether the database is away or overloaded, or chose this transaction to give way: trying
     /// again shortly may well work, and nothing is wrong with the request.
     pub fn is_unavailable(&self) -> bool {
+        // serialization failure, deadlock, lock timeout, statement timeout, a transaction that was given
+        // up because nothing was heard of it
+        let gave_way = ["40001", "40P01", "55P03", "57014", "25P03"];
+        self.is_unreachable() || self.database_code().is_some_and(|code| gave_way.contains(&&*code))
+    }
+
+    /// Whether the database could not be reached, or broke off: whatever was asked is not to blame.
+    pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
-                // connection lost, server shutting down or starting, too many connections;
-                // serialization failure, deadlock, lock timeout, statement timeout, a transaction that
-                // was given up because nothing was heard of it
-                code.starts_with("08")
-                    || ["57P01", "57P02", "57P03", "53300", "40001", "40P01", "55P03", "57014", "25P03"]
-                        .contains(&&*code)
+            Self::Database(sqlx::Error::Database(_)) => self.database_code().is_some_and(|code| {
+                // connection lost, server shutting down or starting, too many connections
+                code.starts_with("08") || ["57P01", "57P02", "57P03", "53300"].contains(&&*code)
             }),
             Self::Database(error) => matches!(
                 error,
@@ -41,6 +45,13 @@ impl Error {
                     | sqlx::Error::PoolClosed
             ),
             Self::Rejected(_) | Self::Internal(_) => false,
+        }
+    }
+
+    fn database_code(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error.code(),
+            _ => None,
         }
     }
 }

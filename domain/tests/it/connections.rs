@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::support::ctx;
 
-const LIMIT: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// With a single connection: whoever keeps it keeps out everybody.
 async fn one_connection(owner: &PgPool) -> Db {
@@ -44,7 +44,7 @@ async fn an_answer_that_does_not_come_is_given_up_and_its_connection_replaced(ow
         db.ask(async |conn| Ok(sqlx::query("select pg_sleep(60)").execute(conn).await.map(drop)?)).await;
     assert!(asked.unwrap_err().is_unavailable());
     db.ask(async |conn| sqlx::query("select 1").execute(conn).await).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
 /// Rolled back first: its lock is free again.

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use domain::{Error, Rejection};
 
+/// The name under which jobs wait for PostgreSQL.
+pub const DATABASE: &str = "database";
+
 /// What a handler returns.
 pub type JobResult = Result<(), JobError>;
 
@@ -70,6 +73,8 @@ impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         match error {
             Error::Rejected(rejection) => rejection.into(),
+            // not the job's fault: an attempt that could not reach the database is none
+            error if error.is_unreachable() => Self::Unavailable { dependency: DATABASE, message: error.to_string() },
             Error::Database(e) => Self::Transient { class: "database", message: e.to_string() },
             Error::Internal(message) => Self::Transient { class: "internal", message },
         }
