@@ -17,13 +17,16 @@ use crate::support::{Log, QUEUE, Running, TestDb, job, pool_as, quick, settings}
 const JOBS: u32 = 2_000;
 /// In place of the product's 12 s.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// In place of the product's 5 s.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
 const COMPLETED: &str = "select count(*) from jobs.completed";
 
 /// The worker's way into the database, through a proxy.
 async fn through_a_proxy(db: &TestDb) -> (Proxy, Db) {
     let options = (*pool_as(&db.owner, "portal_worker").await.connect_options()).clone();
     let proxy = Proxy::start(options.get_host().to_owned(), options.get_port()).await;
-    let pool = tested(PgPoolOptions::new()).max_connections(10);
+    // also bounds a connect that falls silent half-way
+    let pool = tested(PgPoolOptions::new()).max_connections(10).acquire_timeout(ACQUIRE_LIMIT);
     let pool = pool.connect_with(options.host("127.0.0.1").port(proxy.port())).await.unwrap();
     (proxy, Db::with_answer_limit(pool, db.worker.policies().clone(), ANSWER_LIMIT))
 }
@@ -55,7 +58,7 @@ async fn a_worker_whose_connections_fall_silent_goes_on_over_new_ones(owner: PgP
                 now = db.count(COMPLETED).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(15), goes_on).await.expect("the worker goes on within 15 s");
+        tokio::time::timeout(Duration::from_secs(30), goes_on).await.expect("the worker goes on within 30 s");
     }
     db.until("select count(*) from apalis.jobs", 0).await;
     worker.stop().await;
