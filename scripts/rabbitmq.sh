@@ -112,7 +112,8 @@ start() {
   for ((number = port; number < port + 4; number++)); do
     if port_open "$number"; then
       stop KILL 0 # an epmd or a half-started node of ours that was left behind
-      ! port_open "$number" ||
+      # one that was just killed is gone a moment before its sockets are
+      wait_while 5 port_open "$number" ||
         die "port $number is in use by another program: stop that, or choose other ports with PORTAL_TEST_AMQP_PORT"
     fi
   done
