@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::ctx::{Actor, CorrelationId, TenantId};
+use super::error::Error;
 
 /// Something that happened to an aggregate, past tense. Its fields are the CloudEvent's `data`.
 pub trait Event: Serialize + JsonSchema {
@@ -57,6 +58,12 @@ impl Envelope {
     /// The module the event belongs to: the part of `subject` before the slash.
     pub fn module(&self) -> &str {
         self.subject.split('/').next().unwrap_or_default()
+    }
+
+    /// The aggregate: the part of `subject` after the slash.
+    pub(crate) fn aggregate_id(&self) -> Result<Uuid, Error> {
+        let id = self.subject.rsplit('/').next().unwrap_or_default();
+        id.parse().map_err(|_| Error::Internal(format!("subject {} does not end in an id", self.subject)))
     }
 }
 

@@ -8,10 +8,10 @@ use sqlx::PgConnection;
 use super::ctx::{Actor, Ctx, Scope};
 use super::db::Db;
 use super::error::Error;
+use super::event::Envelope;
 use super::idempotency::Kept;
 use super::job::{Job, NewJob};
-use super::outbox::Columns;
-use crate::messaging::{HandleEvent, PublishEvent};
+use crate::messaging::HandleEvent;
 
 /// Inserts jobs with one statement, in the order given.
 ///
@@ -86,8 +86,8 @@ pub(crate) async fn receive(db: &Db, arrived: &[HandleEvent], jobs: &[NewJob]) -
     Ok(inserted.await?.rows_affected())
 }
 
-/// Inserts events into the log and the jobs that publish them, and stores the answer of the command
-/// that emitted them, with one statement.
+/// Inserts an event into the log and the job that publishes it, and stores the answer of the command
+/// that emitted it, with one statement.
 ///
 /// The statement with an answer is one of its own: the workers, who answer nobody, have no right to
 /// the table of the answers.
@@ -95,31 +95,29 @@ pub(crate) async fn publish(
     conn: &mut PgConnection,
     db: &Db,
     ctx: &Ctx,
-    new: &Columns,
+    event: &Envelope,
+    job: &NewJob,
     kept: Option<Kept<'_>>,
 ) -> Result<(), Error> {
-    let Scope::Tenant(tenant) = &ctx.scope else {
-        return Err(Error::Internal("an event was emitted without a tenant".into()));
-    };
     macro_rules! execute {
         ($file:literal $(, $answer:expr)*) => {
             sqlx::query_file!(
                 $file,
-                &new.ids,
-                &new.types,
-                &new.sources,
-                &new.subjects,
-                &new.times,
-                &new.modules,
-                &new.aggregates,
-                &new.sequences,
-                &new.data,
-                &new.jobs,
-                &new.payloads,
-                PublishEvent::QUEUE,
-                PublishEvent::KIND,
-                max_attempts(db, PublishEvent::QUEUE),
-                tenant.as_str(),
+                event.id,
+                event.event_type,
+                event.source,
+                event.subject,
+                event.time,
+                event.module(),
+                event.aggregate_id()?,
+                event.sequence,
+                event.data.get(),
+                job.id.to_string(),
+                job.payload,
+                job.queue,
+                job.kind,
+                max_attempts(db, job.queue),
+                event.tenant_id.as_str(),
                 ctx.actor.as_str(),
                 ctx.correlation_id.as_str(),
                 ctx.causation_id,
