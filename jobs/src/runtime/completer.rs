@@ -57,7 +57,7 @@ async fn write_done(queue: &Queue, done: Vec<Finished>) {
     let mut attempt = 0;
     loop {
         match complete_once(queue, &done).await {
-            Ok(ours) => return settle(queue, &done, &ours),
+            Ok(ours) => return settle(queue, &done, &ours, attempt),
             Err(error) => attempt = after_failure(queue, attempt, &error).await,
         }
         if attempt >= BATCH_FAILURES && done.len() > 1 {
@@ -175,11 +175,18 @@ fn behind(queue: &Queue, failed: &[(Finished, Next)]) -> Vec<ClaimedJob> {
     failed.iter().flat_map(|(finished, _)| dispatch.behind(&finished.job)).collect()
 }
 
-fn settle(queue: &Queue, done: &[Finished], ours: &[String]) {
+fn settle(queue: &Queue, done: &[Finished], ours: &[String], failed_before: u32) {
     queue.dispatch().settled(done.iter().map(|f| &f.job));
-    if ours.len() < done.len() {
-        let lost = done.iter().map(|f| f.job.id.as_str()).filter(|id| !ours.iter().any(|o| o == id));
-        tracing::warn!(queue = queue.name, jobs = ?lost.collect::<Vec<_>>(), "finished too late: rescued meanwhile, will run again");
+    let lost: Vec<&str> = done.iter().map(|f| f.job.id.as_str()).filter(|id| !ours.iter().any(|o| o == id)).collect();
+    match (lost.is_empty(), failed_before) {
+        (true, _) => {}
+        (false, 0) => {
+            tracing::warn!(queue = queue.name, jobs = ?lost, "finished too late: rescued meanwhile, will run again");
+        }
+        // the statement before may have been committed, and only its answer lost
+        (false, _) => {
+            tracing::info!(queue = queue.name, jobs = ?lost, "no longer held: written down already, or rescued meanwhile");
+        }
     }
 }
 
