@@ -44,12 +44,17 @@ use std::time::Duration;
 use clap::Parser as _;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
+use tikv_jemallocator::Jemalloc;
 
 use bench::{Bench, Sizes};
 use cli::{Cli, Inner};
 use plan::Part;
 use processes::Programs;
 use report::Report;
+
+/// As the product's.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Whatever goes wrong ends the run, and is shown.
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -20,10 +20,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
 
 use cli::{Cli, Command};
 use config::Config;
 use failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// A look-up or file access that hangs in a thread must not keep the process.
 const LEFTOVERS: Duration = Duration::from_millis(200);
