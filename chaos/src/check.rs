@@ -22,6 +22,8 @@ pub(crate) enum Promise {
     Published,
     /// A committed event arrives at a consumer.
     Delivered,
+    /// A committed event has its effect in the product's own consumer group.
+    Handled,
     /// Nothing arrives that was not committed.
     Real,
     /// The events of an aggregate arrive in order.
@@ -41,6 +43,7 @@ impl fmt::Display for Promise {
             Self::OnePlace => "a job is in one place",
             Self::Published => "a committed event is published and its job completed",
             Self::Delivered => "a committed event is delivered",
+            Self::Handled => "a committed event has its effect in the consumer group",
             Self::Real => "nothing is delivered that was not committed",
             Self::Ordered => "the events of an aggregate arrive in order",
             Self::Faulted => "every fault takes place",
@@ -173,6 +176,9 @@ impl<'a> Checker<'a> {
         if !self.arrived.contains(&event.id) {
             self.broken(Promise::Delivered, format!("event {} ({} {})", event.id, event.aggregate, event.sequence));
         }
+        if !self.history.handled.contains(&event.id) {
+            self.broken(Promise::Handled, format!("event {} ({} {})", event.id, event.aggregate, event.sequence));
+        }
     }
 
     fn jobs(&mut self) {
@@ -205,6 +211,13 @@ impl<'a> Checker<'a> {
             let should = last.map(|event| (event.sequence, event.says.as_str()));
             if is != should {
                 self.broken(Promise::Whole, format!("{aggregate} is {is:?}, its last event says {should:?}"));
+            }
+            let effect = self.history.effects.get(&aggregate).copied();
+            if effect != last.map(|event| event.sequence) {
+                self.broken(
+                    Promise::Handled,
+                    format!("{aggregate}: the effect is that of {effect:?}, not of {should:?}"),
+                );
             }
         }
     }

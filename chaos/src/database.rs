@@ -102,6 +102,12 @@ impl Database {
         for row in sqlx::query(states).fetch_all(&self.0).await? {
             history.aggregates.insert(row.get("id"), State { version: row.get("version"), is: row.get("state") });
         }
+        let handled = "select event_id::uuid from kernel.inbox where handled_at is not null";
+        history.handled = sqlx::query_scalar(handled).fetch_all(&self.0).await?.into_iter().collect();
+        let effects = "select id, version from audit.documents where entity = 'customers'";
+        for row in sqlx::query(effects).fetch_all(&self.0).await? {
+            history.effects.insert(row.get("id"), row.get("version"));
+        }
         for row in sqlx::query("select key, status from kernel.idempotency_keys").fetch_all(&self.0).await? {
             history.keys.insert(row.get("key"), row.get::<i16, _>("status").unsigned_abs());
         }

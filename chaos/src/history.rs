@@ -19,6 +19,10 @@ pub(crate) struct History {
     pub(crate) aggregates: BTreeMap<Uuid, State>,
     /// HTTP status stored per idempotency key.
     pub(crate) keys: HashMap<String, u16>,
+    /// Events whose handling is written down, in every consumer group of the product: there is one.
+    pub(crate) handled: HashSet<Uuid>,
+    /// What the handler made of an aggregate's events: the version it has seen last.
+    pub(crate) effects: HashMap<Uuid, i64>,
     /// What the consumer got, in that order.
     pub(crate) arrivals: Vec<Arrival>,
 }

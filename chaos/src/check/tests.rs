@@ -40,6 +40,8 @@ fn good() -> History {
         published: events.iter().map(|event| event.job.clone()).collect(),
         aggregates: [(id(9), State { version: 3, is: "state 3".to_owned() })].into(),
         keys: [("a", 200), ("b", 200), ("refused", 409), ("lost", 200)].map(|(k, s)| (k.to_owned(), s)).into(),
+        handled: events.iter().map(|event| event.id).collect(),
+        effects: [(id(9), 3)].into(),
         arrivals: arrivals.to_vec(),
         events,
     }
@@ -87,6 +89,19 @@ fn a_lost_event() {
         h.jobs.insert("job-2".into(), vec![Place::Dead]);
     };
     assert_eq!(broken(dead), [Promise::Published]);
+}
+
+#[test]
+fn an_event_without_its_effect() {
+    let unhandled = |h: &mut History| {
+        h.handled.remove(&id(2));
+    };
+    assert_eq!(broken(unhandled), [Promise::Handled]);
+    let out_of_order = |h: &mut History| {
+        h.effects.insert(id(9), 2);
+    };
+    assert_eq!(broken(out_of_order), [Promise::Handled], "the effect of 2 came after that of 3");
+    assert_eq!(broken(|h| h.effects.clear()), [Promise::Handled]);
 }
 
 #[test]
