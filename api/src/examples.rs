@@ -15,6 +15,8 @@ pub const CUSTOMER_GROUP: Uuid = uuid!("01941f29-7c00-7000-8000-000000000101");
 pub const PRODUCT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000201");
 /// A variant of [`PRODUCT`].
 pub const VARIANT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000301");
+/// The SKU of a variant of an active product, of which there is stock.
+pub const SKU: &str = "EMBER";
 
 /// A job that waits for its time.
 pub const JOB: Uuid = uuid!("01941f29-7c00-7000-8000-000000000401");
@@ -26,13 +28,17 @@ pub const DEAD_LETTER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000403");
 pub const DEAD_LETTER_TO_DISCARD: Uuid = uuid!("01941f29-7c00-7000-8000-000000000404");
 
 /// The example of a path parameter.
-pub(crate) fn of_parameter(path: &str, name: &str) -> Option<Uuid> {
-    match name {
+pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
+    if name == "sku" {
+        return Some(SKU.to_owned());
+    }
+    let id = match name {
         "variantId" => Some(VARIANT),
         "id" if path == "/v1/customers/{id}/reinstate" => Some(SUSPENDED_CUSTOMER),
         "id" if path.starts_with("/v1/customers/") => Some(CUSTOMER),
         "id" if path.starts_with("/v1/customer-groups/") => Some(CUSTOMER_GROUP),
         "id" if path.starts_with("/v1/products/") => Some(PRODUCT),
         _ => None,
-    }
+    };
+    id.map(|id| id.to_string())
 }

@@ -34,6 +34,7 @@ mod router;
 mod serve;
 pub mod settings;
 mod state;
+mod stock;
 
 pub use openapi::openapi;
 pub use router::router;

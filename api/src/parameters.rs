@@ -40,7 +40,12 @@ fn bad_path(rejection: &PathRejection) -> Problem {
         },
         _ => "path",
     };
-    let wrong = not_a_uuid(name, "path_invalid");
+    path_invalid(not_a_uuid(name, "path_invalid"))
+}
+
+/// 400: a part of the path is not what it should be.
+pub(crate) fn path_invalid(wrong: FieldError) -> Problem {
+    let wrong = FieldError { code: "path_invalid", ..wrong };
     Problem::new(StatusCode::BAD_REQUEST, "path_invalid", wrong.detail.clone()).with_fields(vec![wrong])
 }
 

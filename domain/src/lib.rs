@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod messaging;
 pub mod operations;
 pub mod products;
+pub mod stock;
 
 pub use kernel::command::{Command, Query, fetch, run};
 pub use kernel::ctx::{Actor, CorrelationId, Ctx, Scope, TenantId};

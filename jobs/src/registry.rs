@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
 use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage};
 use domain::products::{ProductChanged, ProductCreated};
+use domain::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
 
 use futures::FutureExt as _;
 
@@ -38,6 +39,10 @@ pub fn reactions() -> Reactions {
         .on::<CustomerReinstated, _>(DEFAULT_GROUP, audit::keep_document)
         .on::<ProductCreated, _>(DEFAULT_GROUP, audit::keep_document)
         .on::<ProductChanged, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<StockReceived, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<StockAdjusted, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<StockProcessCompleted, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<StockProcessFailed, _>(DEFAULT_GROUP, audit::keep_document)
 }
 
 /// The queues that jobs wait in.

@@ -11,6 +11,7 @@ use domain::customers::{
 use domain::kernel::page::PageSize;
 use domain::operations::AddDemoJobs;
 use domain::products::{Amount, Attributes, CreateProduct, Currency, Description, NewVariant, Price, ProductName, Sku};
+use domain::stock::{Quantity, ReceiveStock};
 use domain::{Command, CorrelationId, Ctx, Db, Error, FieldError, Query, Rejection, Scope, Tx};
 use serde_json::Value;
 use uuid::Uuid;
@@ -19,6 +20,9 @@ use crate::config::Config;
 use crate::database::{self, Login, Role};
 use crate::failure::Failure;
 use data::{Demo, Group, Item};
+
+/// How many there are of every variant.
+const PIECES: i64 = 100;
 
 /// What became of one tenant's demo data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +100,10 @@ impl Command for Seed {
             let mut product_id = Some(next(&mut ids.product));
             let next_id = || product_id.take().unwrap_or_else(|| next(&mut ids.variant));
             product(item)?.handle_as(next_id, tx).await?;
+            for (sku, ..) in item.variants {
+                let (sku, quantity) = (valid(Sku::parse(sku, "/sku"))?, valid(Quantity::new(PIECES, "/quantity"))?);
+                ReceiveStock { sku, expected_version: None, quantity }.handle(tx).await?;
+            }
         }
         Ok(Seeded::Loaded)
     }

@@ -69,7 +69,12 @@ fn applies(status: &str, method: &str, operation: &Operation) -> bool {
 fn particular(path: &str, method: &str, operation: &Operation) -> Vec<(&'static str, &'static str)> {
     let mut problems = vec![("400", "`header_invalid`: a header is malformed.")];
     if path.contains('{') && !path.starts_with("/v1/admin") {
-        problems.push(("400", "`path_invalid`: an id is not a UUID."));
+        let wrong = if path.contains("{sku}") {
+            "`path_invalid`: this is no SKU."
+        } else {
+            "`path_invalid`: an id is not a UUID."
+        };
+        problems.push(("400", wrong));
     }
     if operation.request_body.is_some() {
         problems.push(("400", "`json_malformed`: the body is not JSON."));

@@ -21,4 +21,5 @@ mod products;
 mod roles;
 mod seed;
 mod serving;
+mod stock;
 mod tokens;

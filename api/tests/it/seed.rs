@@ -1,6 +1,6 @@
 //! The rows that the description's examples speak of.
 
-use api::examples::{CUSTOMER, CUSTOMER_GROUP, PRODUCT, SUSPENDED_CUSTOMER, TENANT, VARIANT};
+use api::examples::{CUSTOMER, CUSTOMER_GROUP, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT};
 use sqlx::PgPool;
 
 /// Inserts them.
@@ -18,7 +18,10 @@ pub(crate) async fn seed(owner: &PgPool) {
              values ('{PRODUCT}', '{TENANT}', 'Trail tent', 'For three seasons.', 'active', now(), now(), 1);
          insert into products.variants (id, tenant_id, product_id, sku, price_amount, currency, attributes, created_at,
                                         updated_at, version)
-             values ('{VARIANT}', '{TENANT}', '{PRODUCT}', 'TENT-2P/GREEN', 19900, 'EUR', '{{}}', now(), now(), 1);"
+             values ('{VARIANT}', '{TENANT}', '{PRODUCT}', 'TENT-2P/GREEN', 19900, 'EUR', '{{}}', now(), now(), 1),
+                    (gen_random_uuid(), '{TENANT}', '{PRODUCT}', '{SKU}', 5490, 'EUR', '{{}}', now(), now(), 1);
+         insert into stock.items (id, tenant_id, sku, on_hand, reserved, created_at, updated_at, version)
+             values (gen_random_uuid(), '{TENANT}', '{SKU}', 100, 0, now(), now(), 1);"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(owner).await.unwrap();
 }

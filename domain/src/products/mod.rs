@@ -28,5 +28,5 @@ pub use events::{ProductChanged, ProductCreated, ProductField, ProductSnapshot, 
 pub use model::{
     Amount, Attributes, Description, NewVariant, Price, Product, ProductName, ProductStatus, Sku, Variant,
 };
-pub use queries::{GetProduct, ListProducts, ListVariants, ProductSummary};
+pub use queries::{FindOffers, GetProduct, ListProducts, ListVariants, Offer, ProductSummary};
 pub use rules::MAX_VARIANTS;

@@ -8,7 +8,8 @@ use crate::kernel::error::Error;
 use crate::kernel::page::{Listing, Page, SearchText};
 use crate::kernel::tx::Tx;
 
-use super::model::{Description, Product, ProductName, ProductStatus, Variant};
+use super::currency::Currency;
+use super::model::{Amount, Description, Price, Product, ProductName, ProductStatus, Sku, Variant};
 use super::rules;
 use super::store::{ProductRow, VariantRow};
 
@@ -35,6 +36,26 @@ pub struct ListProducts {
 pub struct ListVariants {
     /// Of which product.
     pub product_id: Uuid,
+}
+
+/// What the catalogue has under these SKUs, for the other modules; unknown ones are left out.
+#[derive(Debug, Clone)]
+pub struct FindOffers {
+    /// Which.
+    pub skus: Vec<Sku>,
+}
+
+/// What can be ordered, or could before its product was archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Of the variant.
+    pub sku: Sku,
+    /// Of the product.
+    pub name: ProductName,
+    /// Whether the product is sold.
+    pub status: ProductStatus,
+    /// Of one piece.
+    pub price: Price,
 }
 
 /// A product without its variants.
@@ -120,6 +141,30 @@ impl Query for ListVariants {
             .await?
             .ok_or_else(rules::product_not_found)?;
         variants(tx, self.product_id).await
+    }
+}
+
+impl Query for FindOffers {
+    type Output = Vec<Offer>;
+
+    async fn fetch(self, tx: &mut Tx) -> Result<Vec<Offer>, Error> {
+        let skus: Vec<String> = self.skus.iter().map(|sku| sku.as_str().to_owned()).collect();
+        let rows = sqlx::query!(
+            r#"select v.sku as "sku: Sku", p.name as "name: ProductName", p.status, v.price_amount as "amount: Amount",
+                      v.currency as "currency: Currency"
+               from products.variants v join products.products p on p.id = v.product_id
+               where v.sku = any($1)"#,
+            &skus
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        let offers = rows.into_iter().map(|row| Offer {
+            sku: row.sku,
+            name: row.name,
+            status: ProductStatus::stored(&row.status),
+            price: Price { amount: row.amount, currency: row.currency },
+        });
+        Ok(offers.collect())
     }
 }
 

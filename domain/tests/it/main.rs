@@ -12,5 +12,7 @@ mod lists;
 mod operations;
 mod outbox_view;
 mod products;
+mod stock;
+mod stock_orders;
 mod support;
 mod transaction;

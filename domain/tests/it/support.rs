@@ -106,6 +106,21 @@ impl World {
         (output, event)
     }
 
+    /// Runs commands for [`ACME`] at the same time; all must succeed.
+    pub(crate) async fn together<C: Command + 'static>(&self, commands: impl IntoIterator<Item = C>)
+    where
+        C::Output: 'static,
+    {
+        let run = |command| {
+            let db = self.db.clone();
+            async move { domain::run(&db, &ctx(ACME), command).await.map(drop) }
+        };
+        let running: tokio::task::JoinSet<_> = commands.into_iter().map(run).collect();
+        for result in running.join_all().await {
+            result.unwrap();
+        }
+    }
+
     /// All events in the order of the log.
     pub(crate) async fn events(&self) -> Vec<Emitted> {
         sqlx::query_as(
@@ -124,6 +139,8 @@ impl World {
             "customers.customer_groups",
             "products.products",
             "products.variants",
+            "stock.items",
+            "stock.decisions",
             "kernel.events",
             "kernel.idempotency_keys",
             "apalis.jobs",
