@@ -9,6 +9,8 @@ pub const TENANT: &str = "demo";
 pub const CUSTOMER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000001");
 /// A suspended customer.
 pub const SUSPENDED_CUSTOMER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000002");
+/// An active customer that other examples leave alone, to order for.
+pub const ORDERING_CUSTOMER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000003");
 /// A customer group.
 pub const CUSTOMER_GROUP: Uuid = uuid!("01941f29-7c00-7000-8000-000000000101");
 /// An active product with at least one variant.
@@ -17,6 +19,8 @@ pub const PRODUCT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000201");
 pub const VARIANT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000301");
 /// The SKU of a variant of an active product, of which there is stock.
 pub const SKU: &str = "EMBER";
+/// An order of [`ORDERING_CUSTOMER`] that can be cancelled.
+pub const ORDER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000501");
 
 /// A job that waits for its time.
 pub const JOB: Uuid = uuid!("01941f29-7c00-7000-8000-000000000401");
@@ -38,6 +42,7 @@ pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
         "id" if path.starts_with("/v1/customers/") => Some(CUSTOMER),
         "id" if path.starts_with("/v1/customer-groups/") => Some(CUSTOMER_GROUP),
         "id" if path.starts_with("/v1/products/") => Some(PRODUCT),
+        "id" if path.starts_with("/v1/orders/") => Some(ORDER),
         _ => None,
     };
     id.map(|id| id.to_string())

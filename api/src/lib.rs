@@ -25,6 +25,7 @@ mod limits;
 mod list;
 mod openapi;
 mod operations;
+mod orders;
 mod parameters;
 mod patch;
 pub mod problem;

@@ -14,7 +14,7 @@ use crate::problem::{FieldProblem, ProblemBody};
 use crate::router;
 
 /// Text at the top of the description.
-const ABOUT: &str = "Customers, products and stock of a tenant, and the operation of the installation.
+const ABOUT: &str = "Customers, products, stock and orders of a tenant, and the operation of the installation.
 
 **To try it**: `make run` prints a token for each role; press *Authorize* and paste one.
 
@@ -72,6 +72,7 @@ fn name_list_items(components: &mut Components) {
         (name = "customers", description = "Customers of the tenant"),
         (name = "customer groups", description = "Groups that customers belong to"),
         (name = "products", description = "Products of the tenant, and their variants"),
+        (name = "orders", description = "Orders of the tenant's customers"),
         (name = "stock", description = "How many pieces the tenant has of each SKU"),
         (name = "queues", description = "Where jobs wait, of every tenant"),
         (name = "jobs", description = "What happens later, of every tenant, wherever it stands"),

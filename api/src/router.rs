@@ -7,7 +7,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::limits::Gate;
 use crate::state::State;
-use crate::{ctx, customer_groups, customers, health, limits, openapi, operations, products, root, stock};
+use crate::{ctx, customer_groups, customers, health, limits, openapi, operations, orders, products, root, stock};
 
 /// Every module under `/v1`. Requests to these are limited in number and time.
 pub(crate) fn modules() -> OpenApiRouter<State> {
@@ -15,6 +15,7 @@ pub(crate) fn modules() -> OpenApiRouter<State> {
         .nest("/v1/admin", operations::routes())
         .nest("/v1/customer-groups", customer_groups::routes())
         .nest("/v1/customers", customers::routes())
+        .nest("/v1/orders", orders::routes())
         .nest("/v1/products", products::routes())
         .nest("/v1/stock", stock::routes())
 }

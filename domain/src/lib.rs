@@ -15,6 +15,7 @@ mod fuzz;
 pub mod kernel;
 pub mod messaging;
 pub mod operations;
+pub mod orders;
 pub mod products;
 pub mod stock;
 

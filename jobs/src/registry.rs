@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
 use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage};
+use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use domain::products::{ProductChanged, ProductCreated};
 use domain::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
 
@@ -43,6 +44,9 @@ pub fn reactions() -> Reactions {
         .on::<StockAdjusted, _>(DEFAULT_GROUP, audit::keep_document)
         .on::<StockProcessCompleted, _>(DEFAULT_GROUP, audit::keep_document)
         .on::<StockProcessFailed, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<OrderCreated, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<OrderConfirmed, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<OrderCancelled, _>(DEFAULT_GROUP, audit::keep_document)
 }
 
 /// The queues that jobs wait in.

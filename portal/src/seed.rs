@@ -10,6 +10,7 @@ use domain::customers::{
 };
 use domain::kernel::page::PageSize;
 use domain::operations::AddDemoJobs;
+use domain::orders::{NewLine, PlaceOrder};
 use domain::products::{Amount, Attributes, CreateProduct, Currency, Description, NewVariant, Price, ProductName, Sku};
 use domain::stock::{Quantity, ReceiveStock};
 use domain::{Command, CorrelationId, Ctx, Db, Error, FieldError, Query, Rejection, Scope, Tx};
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::database::{self, Login, Role};
 use crate::failure::Failure;
-use data::{Demo, Group, Item};
+use data::{Demo, Group, Item, Order};
 
 /// How many there are of every variant.
 const PIECES: i64 = 100;
@@ -105,6 +106,9 @@ impl Command for Seed {
                 ReceiveStock { sku, expected_version: None, quantity }.handle(tx).await?;
             }
         }
+        for order in self.0.orders {
+            place(order, first(self.0, examples::CUSTOMER))?.handle_as(next(&mut ids.order), tx).await?;
+        }
         Ok(Seeded::Loaded)
     }
 }
@@ -115,18 +119,24 @@ struct Ids {
     customer: u128,
     product: u128,
     variant: u128,
+    order: u128,
 }
 
 impl Ids {
     fn of(demo: &Demo) -> Self {
-        let first = |example: Uuid| example.as_u128() + demo.id_offset;
         Self {
-            group: first(examples::CUSTOMER_GROUP),
-            customer: first(examples::CUSTOMER),
-            product: first(examples::PRODUCT),
-            variant: first(examples::VARIANT),
+            group: first(demo, examples::CUSTOMER_GROUP),
+            customer: first(demo, examples::CUSTOMER),
+            product: first(demo, examples::PRODUCT),
+            variant: first(demo, examples::VARIANT),
+            order: first(demo, examples::ORDER),
         }
     }
+}
+
+/// The first id of its kind in this tenant.
+fn first(demo: &Demo, example: Uuid) -> u128 {
+    example.as_u128() + demo.id_offset
 }
 
 fn next(id: &mut u128) -> Uuid {
@@ -171,6 +181,16 @@ fn product(item: &Item) -> Result<CreateProduct, Error> {
         name: valid(ProductName::parse(item.name, "/name"))?,
         description: valid(Description::parse(item.description, "/description"))?,
         variants: variants.collect::<Result<_, Error>>()?,
+    })
+}
+
+fn place(order: &Order, first_customer: u128) -> Result<PlaceOrder, Error> {
+    let line = |(sku, pieces): &(&str, i64)| {
+        Ok(NewLine { sku: valid(Sku::parse(sku, "/sku"))?, quantity: valid(Quantity::new(*pieces, "/quantity"))? })
+    };
+    Ok(PlaceOrder {
+        customer_id: Uuid::from_u128(first_customer + order.customer),
+        lines: order.lines.iter().map(line).collect::<Result<_, Error>>()?,
     })
 }
 

@@ -23,6 +23,13 @@ REFUSED_FOR_A_REASON = {
     "ids_or_filter": "either of two fields, not both: said in words, to spare clients a union type",
     "quantity_out_of_range": "an adjustment by 0 is none: a range with a hole is more than most clients understand",
     "variant_sku_repeated": "that no two members of a list have the same SKU, a schema cannot say",
+    "order_sku_repeated": "as `variant_sku_repeated`",
+    "order_customer_unknown": "as `customer_group_unknown`",
+    "order_customer_suspended": "whether a customer is suspended, a schema cannot say",
+    "order_sku_unknown": "a SKU of the right form need not be that of a variant",
+    "order_product_archived": "whether a product is sold, a schema cannot say",
+    "order_currency_mixed": "in which currency a variant is sold, a schema cannot say",
+    "order_total_too_large": "depends on prices",
     "required": "a blank line counts as none; blank is more than a pattern can say in every dialect",
     "control_character": "as `required`: text is trimmed first, then it must be one line",
 }

@@ -82,7 +82,7 @@ fn it_is_openapi_3_1_with_ids_named_verb_and_resource() {
         let open = ["/", "/health/live", "/health/ready"].contains(&operation.path.as_str());
         assert_eq!(operation.role.is_none(), open, "{id}: everything else needs a role");
     }
-    assert!(seen.len() >= 22, "{seen:?}");
+    assert!(seen.len() >= 26, "{seen:?}");
 }
 
 #[test]

@@ -8,8 +8,14 @@ use crate::description::operations;
 use crate::seed::seed;
 
 /// The tables that the API shows, each with an `id`.
-const TABLES: [&str; 5] =
-    ["customers.customers", "customers.customer_groups", "products.products", "products.variants", "stock.items"];
+const TABLES: [&str; 6] = [
+    "customers.customers",
+    "customers.customer_groups",
+    "products.products",
+    "products.variants",
+    "stock.items",
+    "orders.orders",
+];
 
 #[sqlx::test(migrations = false)]
 async fn another_tenant_finds_nothing_and_changes_nothing(pool: PgPool) {
@@ -32,6 +38,12 @@ async fn another_tenant_finds_nothing_and_changes_nothing(pool: PgPool) {
         } else if operation.path == "/v1/customers" {
             // its example is in a group of demo's
             assert_eq!(answer.outcome(), (422, "customer_group_unknown"), "{at}");
+        } else if operation.path == "/v1/orders" {
+            assert_eq!(
+                answer.errors(),
+                ["/customerId order_customer_unknown", "/lines/0/sku order_sku_unknown"],
+                "{at}"
+            );
         } else {
             assert_eq!(answer.status, 201, "{at}: {}", answer.text);
         }

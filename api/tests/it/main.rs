@@ -15,6 +15,7 @@ mod issuer;
 mod limits;
 mod logging;
 mod operations;
+mod orders;
 mod preconditions;
 mod problems;
 mod products;

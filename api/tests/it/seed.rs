@@ -1,6 +1,8 @@
 //! The rows that the description's examples speak of.
 
-use api::examples::{CUSTOMER, CUSTOMER_GROUP, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT};
+use api::examples::{
+    CUSTOMER, CUSTOMER_GROUP, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT,
+};
 use sqlx::PgPool;
 
 /// Inserts them.
@@ -13,7 +15,9 @@ pub(crate) async fn seed(owner: &PgPool) {
              values ('{CUSTOMER}', '{TENANT}', 'Ada Lovelace', 'ada@example.com', 'active', null, null,
                      '{CUSTOMER_GROUP}', now(), now(), 1),
                     ('{SUSPENDED_CUSTOMER}', '{TENANT}', 'Charles Babbage', 'charles@example.com', 'suspended', 'unpaid',
-                     now(), null, now(), now(), 2);
+                     now(), null, now(), now(), 2),
+                    ('{ORDERING_CUSTOMER}', '{TENANT}', 'Grace Murray', 'murray@example.com', 'active', null, null, null,
+                     now(), now(), 1);
          insert into products.products (id, tenant_id, name, description, status, created_at, updated_at, version)
              values ('{PRODUCT}', '{TENANT}', 'Trail tent', 'For three seasons.', 'active', now(), now(), 1);
          insert into products.variants (id, tenant_id, product_id, sku, price_amount, currency, attributes, created_at,
@@ -21,7 +25,12 @@ pub(crate) async fn seed(owner: &PgPool) {
              values ('{VARIANT}', '{TENANT}', '{PRODUCT}', 'TENT-2P/GREEN', 19900, 'EUR', '{{}}', now(), now(), 1),
                     (gen_random_uuid(), '{TENANT}', '{PRODUCT}', '{SKU}', 5490, 'EUR', '{{}}', now(), now(), 1);
          insert into stock.items (id, tenant_id, sku, on_hand, reserved, created_at, updated_at, version)
-             values (gen_random_uuid(), '{TENANT}', '{SKU}', 100, 0, now(), now(), 1);"
+             values (gen_random_uuid(), '{TENANT}', '{SKU}', 100, 0, now(), now(), 1);
+         insert into orders.orders (id, tenant_id, customer_id, status, currency, total_amount, created_at, updated_at,
+                                    version)
+             values ('{ORDER}', '{TENANT}', '{ORDERING_CUSTOMER}', 'pending', 'EUR', 5490, now(), now(), 1);
+         insert into orders.lines (order_id, tenant_id, position, sku, name, price_amount, quantity, total_amount)
+             values ('{ORDER}', '{TENANT}', 1, '{SKU}', 'Gas stove', 5490, 1, 5490);"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(owner).await.unwrap();
 }

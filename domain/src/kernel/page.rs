@@ -123,6 +123,17 @@ impl Sort {
         }
     }
 
+    /// As [`parse`](Self::parse), for a list whose rows have no name.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_time(text: &str) -> Result<Self, FieldError> {
+        Self::parse(text).ok().filter(|sort| !sort.by_name()).ok_or_else(|| {
+            let allowed = format!("sort is one of {}", Self::NAMES[..2].join(", "));
+            input::wrong("sort", "sort_invalid", allowed)
+        })
+    }
+
     fn by_name(self) -> bool {
         matches!(self, Self::Name | Self::NameBackwards)
     }
@@ -255,6 +266,17 @@ mod tests {
         ] {
             let cursor = URL_SAFE_NO_PAD.encode(&forged);
             assert!(Listing::new(Sort::Name, Some(&cursor), PageSize::default()).is_err(), "{forged}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_name_is_sorted_by_time_only() {
+        assert_eq!(
+            ["created_at", "-created_at"].map(|text| Sort::parse_time(text).unwrap()),
+            [Sort::Oldest, Sort::Newest]
+        );
+        for bad in ["name", "-name", "email"] {
+            assert_eq!(Sort::parse_time(bad).unwrap_err().detail, "sort is one of created_at, -created_at", "{bad}");
         }
     }
 

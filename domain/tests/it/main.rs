@@ -10,6 +10,7 @@ mod customers;
 mod idempotency;
 mod lists;
 mod operations;
+mod orders;
 mod outbox_view;
 mod products;
 mod stock;

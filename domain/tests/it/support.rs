@@ -139,6 +139,8 @@ impl World {
             "customers.customer_groups",
             "products.products",
             "products.variants",
+            "orders.orders",
+            "orders.lines",
             "stock.items",
             "stock.decisions",
             "kernel.events",

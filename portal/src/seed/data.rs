@@ -7,6 +7,7 @@ pub(super) struct Demo {
     pub(super) id_offset: u128,
     pub(super) groups: &'static [Group],
     pub(super) products: &'static [Item],
+    pub(super) orders: &'static [Order],
 }
 
 /// A customer group with the customers in it.
@@ -29,6 +30,13 @@ pub(super) struct Item {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
     pub(super) variants: &'static [Variant],
+}
+
+/// An order; each line with SKU and pieces.
+pub(super) struct Order {
+    /// Which of the tenant's customers, from 0.
+    pub(super) customer: u128,
+    pub(super) lines: &'static [(&'static str, i64)],
 }
 
 type Variant = (&'static str, i64, &'static [(&'static str, &'static str)]);
@@ -171,6 +179,13 @@ pub(super) const TENANTS: &[Demo] = &[
                 ],
             },
         ],
+        orders: &[
+            // of the customer that the API's examples order for
+            Order { customer: 2, lines: &[("EMBER", 1), ("KETTLE-1.2L", 1)] },
+            Order { customer: 7, lines: &[("TARN-2P/GREEN", 12), ("SLATE/R", 24)] },
+            // more than there is
+            Order { customer: 9, lines: &[("LODGE-4P/GREEN", 4), ("CABIN-500", 150)] },
+        ],
     },
     Demo {
         tenant: "acme",
@@ -191,5 +206,6 @@ pub(super) const TENANTS: &[Demo] = &[
             description: "Falls straight down.",
             variants: &[("ANVIL-50", 9900, &[("weight", "50 kg")])],
         }],
+        orders: &[Order { customer: 0, lines: &[("ANVIL-50", 1)] }],
     },
 ];

@@ -31,7 +31,7 @@ async fn everything_belongs_to_the_owner_also_if_a_superuser_migrates(pool: PgPo
     assert_eq!(migrated.code, Some(0), "{migrated:?}");
     let others: i64 = sqlx::query_scalar(
         "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname in ('apalis', 'jobs', 'kernel', 'customers', 'products', 'stock')
+         where n.nspname in ('apalis', 'jobs', 'kernel', 'customers', 'products', 'stock', 'orders')
            and c.relowner <> 'portal_owner'::regrole",
     )
     .fetch_one(&pool)
@@ -53,22 +53,27 @@ async fn demo_data_is_loaded_once_and_has_the_ids_of_the_examples(pool: PgPool) 
         (Some(0), "tenant demo has data already: nothing to do\ntenant acme has data already: nothing to do\n")
     );
 
-    use api::examples::{CUSTOMER, CUSTOMER_GROUP, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT};
+    use api::examples::{
+        CUSTOMER, CUSTOMER_GROUP, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT,
+    };
     let statement = "select exists (select from customers.customers where id = $1 and group_id = $2
                                     and status = 'active' and tenant_id = $6)
           and exists (select from customers.customers where id = $3 and status = 'suspended' and tenant_id = $6)
           and exists (select from products.variants where id = $4 and product_id = $5 and tenant_id = $6)
-          and exists (select from stock.items where sku = $7 and on_hand > 0 and tenant_id = $6)";
+          and exists (select from stock.items where sku = $7 and on_hand > 0 and tenant_id = $6)
+          and exists (select from orders.orders o join customers.customers c on c.id = o.customer_id
+                      where o.id = $8 and c.id = $9 and c.status = 'active' and o.tenant_id = $6)";
     let mut query = sqlx::query_scalar::<_, bool>(statement);
     for id in [CUSTOMER, CUSTOMER_GROUP, SUSPENDED_CUSTOMER, VARIANT, PRODUCT] {
         query = query.bind(id);
     }
-    assert!(query.bind(TENANT).bind(SKU).fetch_one(&pool).await.unwrap());
+    let query = query.bind(TENANT).bind(SKU).bind(ORDER).bind(ORDERING_CUSTOMER);
+    assert!(query.fetch_one(&pool).await.unwrap());
 
     // made by commands: an event for each, and a job for each event
     let counts: (i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from customers.customers) + (select count(*) from products.products) + 1
-                    + (select count(*) from stock.items),
+                    + (select count(*) from stock.items) + (select count(*) from orders.orders),
                 (select count(*) from kernel.events), (select count(*) from apalis.jobs where job_type = 'outbox')",
     )
     .fetch_one(&pool)
