@@ -7,9 +7,11 @@ pub mod bus;
 #[cfg(test)]
 mod fuzz;
 mod messaging;
+mod orders;
 pub mod reactions;
 pub mod registry;
 pub mod runtime;
+mod stock;
 
 use std::sync::Arc;
 

@@ -13,9 +13,9 @@ use futures::FutureExt as _;
 
 use crate::audit;
 use crate::bus::{Bus, ContentMode, Embedded};
-use crate::messaging;
 use crate::reactions::Reactions;
 use crate::runtime::Kinds;
+use crate::{messaging, orders, stock};
 
 /// Every kind of job and the function that runs it.
 pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>) -> Kinds {
@@ -47,6 +47,12 @@ pub fn reactions() -> Reactions {
         .on::<OrderCreated, _>(DEFAULT_GROUP, audit::keep_document)
         .on::<OrderConfirmed, _>(DEFAULT_GROUP, audit::keep_document)
         .on::<OrderCancelled, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<OrderCreated, _>("stock", stock::reserve)
+        .on_exhausted::<OrderCreated, _>("stock", stock::give_up)
+        .on::<OrderConfirmed, _>("stock", stock::deduct)
+        .on::<OrderCancelled, _>("stock", stock::release)
+        .on::<StockProcessCompleted, _>("orders", orders::confirm)
+        .on::<StockProcessFailed, _>("orders", orders::refuse)
 }
 
 /// The queues that jobs wait in.

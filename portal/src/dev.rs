@@ -133,11 +133,13 @@ async fn pool(config: &Config, login: Login<'_>, role: Role) -> Result<PgPool, F
     crate::database::pool(&config.database, login, role).await
 }
 
-/// Returns when no event is left to publish.
+/// Returns when no event is left to publish, and none to handle, which may lead to more of them.
 async fn published(worker: &PgPool) -> sqlx::Result<()> {
-    while sqlx::query_scalar("select exists (select from apalis.jobs where job_type = 'outbox')")
-        .fetch_one(worker)
-        .await?
+    while sqlx::query_scalar(
+        "select exists (select from apalis.jobs where job_type = 'outbox' or kind = 'handle-event.v1')",
+    )
+    .fetch_one(worker)
+    .await?
     {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

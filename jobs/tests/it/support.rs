@@ -10,8 +10,8 @@ use domain::kernel::schema;
 use domain::{Command, CorrelationId, Ctx, Db, Error, Scope, Tx};
 use jobs::runtime::{JobContext, JobResult, Kinds, Runtime, Settings};
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -48,8 +48,9 @@ impl TestDb {
 
     /// Over a database that is migrated already.
     pub async fn over(owner: PgPool, policy: QueuePolicy) -> Self {
-        let queues = [QUEUE, OTHER_QUEUE, "outbox"].map(|queue| (queue.to_owned(), policy.clone()));
-        let policies = QueuePolicies(BTreeMap::from(queues));
+        let queues = jobs::registry::queues().into_iter().chain([QUEUE, OTHER_QUEUE]);
+        let policies =
+            QueuePolicies(queues.map(|queue| (queue.to_owned(), policy.clone())).collect::<BTreeMap<_, _>>());
         Self {
             api: Db::new(pool_as(&owner, "portal_api").await, policies.clone()),
             worker: Db::new(pool_as(&owner, "portal_worker").await, policies),
@@ -69,12 +70,12 @@ impl TestDb {
         domain::run(&self.api, &ctx(), Enqueue(jobs)).await.unwrap();
     }
 
-    pub async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.owner).await.unwrap()
+    pub async fn count(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.owner).await.unwrap()
     }
 
     /// Waits until the statement yields `expected`; panics after 30 s.
-    pub async fn until(&self, sql: &'static str, expected: i64) {
+    pub async fn until(&self, sql: &str, expected: i64) {
         let mut last = -1;
         for _ in 0..600 {
             last = self.count(sql).await;

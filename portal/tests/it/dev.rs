@@ -51,6 +51,25 @@ fn create_and_see_the_event(program: &Program, banner: &Banner, name: &str) {
     assert!(shown.contains("com.offgrid.portal.customers.customer-created"), "{shown}");
 }
 
+/// Places an order with a token from the screen and waits until stock has answered.
+fn order_and_see_it_confirmed(banner: &Banner) {
+    let token = banner.token("portal-staff");
+    let body =
+        json!({"customerId": api::examples::ORDERING_CUSTOMER, "lines": [{"sku": api::examples::SKU, "quantity": 2}]});
+    let placed = http::post(&banner.addr, "/v1/orders", &token, &body);
+    assert_eq!((placed.status, &placed.body["status"]), (201, &"pending".into()), "{placed:?}");
+    let path = format!("/v1/orders/{}", placed.body["id"].as_str().unwrap());
+    for _ in 0..200 {
+        let order = http::get(&banner.addr, &path, &token).body;
+        if order["status"] != "pending" {
+            assert_eq!(order["status"], "confirmed", "{order}");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{path} stays pending");
+}
+
 #[sqlx::test(migrations = false)]
 async fn from_an_empty_database_to_a_printed_event(pool: PgPool) {
     let url = superuser_url(&pool);
@@ -66,6 +85,7 @@ async fn from_an_empty_database_to_a_printed_event(pool: PgPool) {
     let ready = http::get(&banner.addr, "/health/ready", "");
     assert_eq!((ready.status, &ready.body["checks"]["broker"]), (200, &"embedded".into()), "{ready:?}");
     create_and_see_the_event(&program, &banner, "Ada");
+    order_and_see_it_confirmed(&banner);
     let acting: Vec<String> = sqlx::query_scalar(
         "select distinct application_name from pg_stat_activity
          where datname = current_database() and application_name like 'portal %' order by 1",

@@ -52,7 +52,7 @@ async fn workers_that_stop_and_start_lose_nothing_and_repeat_nothing(owner: sqlx
 }
 
 /// Every event of the log, as its outbox job held it.
-async fn events(db: &TestDb) -> Vec<Envelope> {
+pub(super) async fn events(db: &TestDb) -> Vec<Envelope> {
     let select = "select jsonb_build_object('id', id, 'type', type, 'source', source, 'subject', subject,
         'time', occurred_at, 'sequence', sequence, 'tenant_id', tenant_id, 'actor', actor,
         'correlation_id', correlation_id, 'causation_id', causation_id, 'traceparent', traceparent, 'data', data)::text

@@ -4,6 +4,8 @@ mod effects;
 mod failures;
 mod intake;
 mod outage;
+mod saga;
+mod saga_failures;
 
 use std::sync::Arc;
 
