@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::ctx::{Actor, CorrelationId, TenantId};
+use super::ctx::{Actor, CorrelationId, Malformed, TenantId};
 use super::error::Error;
 
 /// Something that happened to an aggregate, past tense. Its fields are the CloudEvent's `data`.
@@ -64,6 +64,48 @@ impl Envelope {
     pub(crate) fn aggregate_id(&self) -> Result<Uuid, Error> {
         let id = self.subject.rsplit('/').next().unwrap_or_default();
         id.parse().map_err(|_| Error::Internal(format!("subject {} does not end in an id", self.subject)))
+    }
+}
+
+/// An event as the log has it.
+#[derive(Debug)]
+pub(crate) struct LogRow {
+    pub(crate) position: i64,
+    pub(crate) id: Uuid,
+    pub(crate) event_type: String,
+    pub(crate) source: String,
+    pub(crate) subject: String,
+    pub(crate) occurred_at: DateTime<Utc>,
+    pub(crate) sequence: i64,
+    pub(crate) tenant_id: String,
+    pub(crate) actor: String,
+    pub(crate) correlation_id: String,
+    pub(crate) causation_id: String,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) data: String,
+}
+
+impl LogRow {
+    pub(crate) fn into_envelope(self) -> Result<Envelope, Error> {
+        let position = self.position;
+        self.parsed().map_err(|what| Error::Internal(format!("event at {position}: {what}")))
+    }
+
+    fn parsed(self) -> Result<Envelope, Malformed> {
+        Ok(Envelope {
+            id: self.id,
+            event_type: self.event_type,
+            source: self.source,
+            subject: self.subject,
+            time: self.occurred_at,
+            sequence: self.sequence,
+            tenant_id: self.tenant_id.parse()?,
+            actor: self.actor.parse()?,
+            correlation_id: self.correlation_id.parse()?,
+            causation_id: self.causation_id,
+            traceparent: self.traceparent,
+            data: RawValue::from_string(self.data).map_err(|_| Malformed("its data is no JSON"))?,
+        })
     }
 }
 

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use ulid::Ulid;
 use uuid::Uuid;
 
 use crate::kernel::command::Query;
-use crate::kernel::ctx::Malformed;
 use crate::kernel::error::{Error, Rejection};
-use crate::kernel::event::Envelope;
+use crate::kernel::event::LogRow;
 use crate::kernel::page::{Page, PageSize, decode_cursor};
 use crate::kernel::tx::Tx;
 use crate::messaging::PublishEvent;
@@ -180,56 +180,21 @@ async fn history(tx: &mut Tx, id: &JobId) -> Result<Vec<Attempt>, Error> {
     Ok(rows)
 }
 
-/// The arguments that an outbox job had, from the event it published.
+/// The arguments that an outbox job had, from the event it published: that has the job's id.
 async fn logged_payload(tx: &mut Tx, id: &JobId) -> Result<Option<Box<RawValue>>, Error> {
+    let Ok(event_id) = Ulid::from_string(id.as_str()) else { return Ok(None) };
     let row = sqlx::query_as!(
-        EventRow,
-        r#"select id, type as event_type, source, subject, occurred_at, sequence, tenant_id, actor, correlation_id,
-                  causation_id, traceparent, data::text as "data!"
-           from kernel.events where job_id = $1"#,
-        id.as_str()
+        LogRow,
+        r#"select position, id, type as event_type, source, subject, occurred_at, sequence, tenant_id, actor,
+                  correlation_id, causation_id, traceparent, data::text as "data!"
+           from kernel.events where id = $1"#,
+        Uuid::from(event_id)
     )
     .fetch_optional(tx.conn())
     .await?;
-    let broken = |what: String| Error::Internal(format!("event of job {}: {what}", id.as_str()));
     let Some(row) = row else { return Ok(None) };
-    let event = row.into_envelope().map_err(|e| broken(e.to_string()))?;
-    let payload = to_raw_value(&PublishEvent { event }).map_err(|e| broken(e.to_string()))?;
-    Ok(Some(payload))
-}
-
-struct EventRow {
-    id: Uuid,
-    event_type: String,
-    source: String,
-    subject: String,
-    occurred_at: DateTime<Utc>,
-    sequence: i64,
-    tenant_id: String,
-    actor: String,
-    correlation_id: String,
-    causation_id: String,
-    traceparent: Option<String>,
-    data: String,
-}
-
-impl EventRow {
-    fn into_envelope(self) -> Result<Envelope, Malformed> {
-        Ok(Envelope {
-            id: self.id,
-            event_type: self.event_type,
-            source: self.source,
-            subject: self.subject,
-            time: self.occurred_at,
-            sequence: self.sequence,
-            tenant_id: self.tenant_id.parse()?,
-            actor: self.actor.parse()?,
-            correlation_id: self.correlation_id.parse()?,
-            causation_id: self.causation_id,
-            traceparent: self.traceparent,
-            data: RawValue::from_string(self.data).map_err(|_| Malformed("its data is no JSON"))?,
-        })
-    }
+    let payload = to_raw_value(&PublishEvent { event: row.into_envelope()? });
+    Ok(Some(payload.map_err(|e| Error::Internal(format!("event of job {}: {e}", id.as_str())))?))
 }
 
 struct JobRow {
