@@ -2,8 +2,22 @@
 //!
 //! Every event carries its entity as it is afterwards, under the entity's name in the singular
 //! (`customer` in an event of `customers`). That part is the document.
+//!
+//! | code | kind | when |
+//! |---|---|---|
+//! | `entity_unknown` | not found | asking for documents of no module that emits events |
+//! | `document_not_found` | not found | no such document in this tenant, or not then, or no such version |
+//! | `stream_not_found` | not found | no events of such an aggregate in this tenant |
 
+mod difference;
+mod model;
+mod queries;
+mod rules;
 mod store;
+
+pub use difference::Change;
+pub use model::{Compared, Comparison, Document, ENTITIES, EventFilter, Moment};
+pub use queries::{GetDocument, ListDocuments, ListEvents, ListStreamEvents};
 
 use serde_json::value::RawValue;
 

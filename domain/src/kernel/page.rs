@@ -209,7 +209,8 @@ pub fn decode_cursor<K: DeserializeOwned>(cursor: &str) -> Result<K, Rejection> 
     json.and_then(|json| serde_json::from_slice(&json).ok()).ok_or_else(foreign_cursor)
 }
 
-fn foreign_cursor() -> Rejection {
+/// For a cursor that is none of this list's.
+pub(crate) fn foreign_cursor() -> Rejection {
     Rejection::invalid_field(
         "cursor_invalid",
         "cursor",

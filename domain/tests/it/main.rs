@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(clippy::disallowed_types, reason = "tests look at the database directly")]
 
+mod audit;
 mod connections;
 mod customers;
 mod idempotency;

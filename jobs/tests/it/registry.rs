@@ -16,6 +16,14 @@ fn every_kind_that_the_domain_declares_is_executed() {
     }
 }
 
+#[test]
+fn auditors_find_the_events_of_every_module() {
+    for event_type in jobs::registry::reactions().subscriptions().into_iter().flat_map(|s| s.event_types) {
+        let module = event_type.strip_prefix("com.offgrid.portal.").and_then(|rest| rest.split('.').next()).unwrap();
+        assert!(domain::audit::ENTITIES.contains(&module), "{module} is not among domain::audit::ENTITIES");
+    }
+}
+
 /// The text of every `const KIND: &'static str = "…"`.
 fn declared_kinds(folder: &Path) -> Vec<String> {
     let mut kinds = Vec::new();
