@@ -38,6 +38,8 @@ pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
     }
     let id = match name {
         "variantId" => Some(VARIANT),
+        "aggregate" => Some(CUSTOMER),
+        "id" if path.starts_with("/v1/audit/documents/") => Some(CUSTOMER),
         "id" if path == "/v1/customers/{id}/reinstate" => Some(SUSPENDED_CUSTOMER),
         "id" if path.starts_with("/v1/customers/") => Some(CUSTOMER),
         "id" if path.starts_with("/v1/customer-groups/") => Some(CUSTOMER_GROUP),

@@ -9,6 +9,7 @@
 //! Everything that goes wrong on the way is a [`problem::Problem`].
 
 mod answer;
+mod audit;
 pub mod auth;
 mod body;
 mod change;

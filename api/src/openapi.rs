@@ -14,7 +14,8 @@ use crate::problem::{FieldProblem, ProblemBody};
 use crate::router;
 
 /// Text at the top of the description.
-const ABOUT: &str = "Customers, products, stock and orders of a tenant, and the operation of the installation.
+const ABOUT: &str = "Customers, products, stock and orders of a tenant, what happened to them, and the operation of the
+installation.
 
 **To try it**: `make run` prints a token for each role; press *Authorize* and paste one.
 
@@ -74,6 +75,7 @@ fn name_list_items(components: &mut Components) {
         (name = "products", description = "Products of the tenant, and their variants"),
         (name = "orders", description = "Orders of the tenant's customers"),
         (name = "stock", description = "How many pieces the tenant has of each SKU"),
+        (name = "audit", description = "What happened to the tenant's entities, and what they look like now or looked like then"),
         (name = "queues", description = "Where jobs wait, of every tenant"),
         (name = "jobs", description = "What happens later, of every tenant, wherever it stands"),
         (name = "dead letters", description = "Jobs that were given up and wait for a decision"),

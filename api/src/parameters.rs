@@ -4,12 +4,16 @@
 //! with a [`Wrong`](crate::body::Wrong), so that all wrong ones are named at once.
 
 use std::error::Error;
+use std::str::FromStr;
 
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{self, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use domain::kernel::ctx::Malformed;
+use domain::kernel::input;
 use domain::{FieldError, Rejection};
 use serde::de::DeserializeOwned;
 use serde::de::value::Error as ValueError;
@@ -55,6 +59,23 @@ pub(crate) fn path_invalid(wrong: FieldError) -> Problem {
 /// Names the parameter; code `wrong_type`.
 pub(crate) fn uuid(text: &str, parameter: &str) -> Result<Uuid, FieldError> {
     text.parse().map_err(|_| not_a_uuid(parameter, "wrong_type"))
+}
+
+/// A time.
+///
+/// # Errors
+/// Names `pointer`; code `wrong_type`.
+pub(crate) fn instant(text: &str, pointer: &str) -> Result<DateTime<Utc>, FieldError> {
+    let parsed = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
+    parsed.map_err(|_| input::wrong(pointer, "wrong_type", "must be a time such as 2026-01-31T08:00:00Z"))
+}
+
+/// A tenant, an actor, a correlation id.
+///
+/// # Errors
+/// Names `pointer` and says what is allowed; code `malformed`.
+pub(crate) fn parsed<T: FromStr<Err = Malformed>>(text: &str, pointer: &str) -> Result<T, FieldError> {
+    text.parse().map_err(|malformed: Malformed| input::wrong(pointer, "malformed", malformed.to_string()))
 }
 
 fn not_a_uuid(parameter: &str, code: &'static str) -> FieldError {

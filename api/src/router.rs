@@ -7,12 +7,15 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::limits::Gate;
 use crate::state::State;
-use crate::{ctx, customer_groups, customers, health, limits, openapi, operations, orders, products, root, stock};
+use crate::{
+    audit, ctx, customer_groups, customers, health, limits, openapi, operations, orders, products, root, stock,
+};
 
 /// Every module under `/v1`. Requests to these are limited in number and time.
 pub(crate) fn modules() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .nest("/v1/admin", operations::routes())
+        .nest("/v1/audit", audit::routes())
         .nest("/v1/customer-groups", customer_groups::routes())
         .nest("/v1/customers", customers::routes())
         .nest("/v1/orders", orders::routes())

@@ -9,7 +9,7 @@ pub enum Role {
     Viewer,
     /// `portal-customer-team`: also every customer action.
     CustomerTeam,
-    /// `portal-staff`: also changes products, stock and orders.
+    /// `portal-staff`: also changes products, stock and orders, and reads the event log.
     Staff,
     /// `portal-admin`: operates the installation, for every tenant.
     Admin,

@@ -1,18 +1,18 @@
 //! Filters and reasons as operators write them.
 
-use chrono::{DateTime, Utc};
 use domain::kernel::input;
 use domain::kernel::page::{PageSize, SearchText};
 use domain::operations::{
     DeadReason, JobFilter, JobId, JobState, MOST_RETRIED, Reason, RetryDeadLetters, RetryLimit, WhichDeadLetters,
 };
-use domain::{CorrelationId, FieldError, Rejection, TenantId};
+use domain::{CorrelationId, Rejection, TenantId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::output::{DeadReasonName, JobStateName};
 use crate::body::{Input, Object, Wrong};
 use crate::list;
+use crate::parameters::{instant, parsed};
 use crate::problem::Problem;
 
 /// Filters and page of a list of jobs or dead letters.
@@ -136,10 +136,8 @@ impl Terms {
         };
         let (queue, kind) = (text(self.queue, "queue"), text(self.kind, "kind"));
         let (subject, error) = (text(self.subject, "subject"), text(self.error, "error"));
-        let tenant = self.tenant.map(|text| text.parse::<TenantId>().map_err(|e| malformed(&pointer("tenant"), &e)));
-        let correlation_id = self
-            .correlation_id
-            .map(|text| text.parse::<CorrelationId>().map_err(|e| malformed(&pointer("correlationId"), &e)));
+        let tenant = self.tenant.map(|text| parsed::<TenantId>(&text, &pointer("tenant")));
+        let correlation_id = self.correlation_id.map(|text| parsed::<CorrelationId>(&text, &pointer("correlationId")));
         let reason = self.reason.map(|text| DeadReason::parse(&text, &pointer("reason")));
         let mut instant =
             |value: Option<String>, name: &str| wrong.take_optional(value.map(|value| instant(&value, &pointer(name))));
@@ -159,15 +157,6 @@ impl Terms {
             created_to: to?,
         })
     }
-}
-
-fn malformed(pointer: &str, error: &impl ToString) -> FieldError {
-    input::wrong(pointer, "malformed", error.to_string())
-}
-
-fn instant(text: &str, pointer: &str) -> Result<DateTime<Utc>, FieldError> {
-    let parsed = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
-    parsed.map_err(|_| input::wrong(pointer, "wrong_type", "must be a time such as 2026-01-31T08:00:00Z"))
 }
 
 /// Why an operator does it.

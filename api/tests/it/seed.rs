@@ -30,7 +30,14 @@ pub(crate) async fn seed(owner: &PgPool) {
                                     version)
              values ('{ORDER}', '{TENANT}', '{ORDERING_CUSTOMER}', 'pending', 'EUR', 5490, now(), now(), 1);
          insert into orders.lines (order_id, tenant_id, position, sku, name, price_amount, quantity, total_amount)
-             values ('{ORDER}', '{TENANT}', 1, '{SKU}', 'Gas stove', 5490, 1, 5490);"
+             values ('{ORDER}', '{TENANT}', 1, '{SKU}', 'Gas stove', 5490, 1, 5490);
+         insert into kernel.events (id, type, source, subject, occurred_at, module, aggregate_id, sequence, tenant_id,
+                                    actor, correlation_id, causation_id, data, job_id)
+             values (gen_random_uuid(), 'com.offgrid.portal.customers.customer-created',
+                     'urn:offgrid:customers:outboxworker', 'customers/{CUSTOMER}', now(), 'customers', '{CUSTOMER}', 1,
+                     '{TENANT}', 'seed', 'seed', 'seed', '{{\"customer\": {{\"name\": \"Ada Lovelace\"}}}}', '');
+         insert into audit.documents (tenant_id, entity, id, version, document, changed_at)
+             values ('{TENANT}', 'customers', '{CUSTOMER}', 1, '{{\"name\": \"Ada Lovelace\"}}', now());"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(owner).await.unwrap();
 }
