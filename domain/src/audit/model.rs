@@ -9,10 +9,13 @@ use crate::customers::CustomerCreated;
 use crate::kernel::ctx::{Actor, CorrelationId};
 use crate::kernel::event::Event;
 use crate::kernel::page::SearchText;
+use crate::orders::OrderCreated;
 use crate::products::ProductCreated;
+use crate::stock::StockReceived;
 
 /// The modules that emit events, each about one kind of entity that has its name.
-pub const ENTITIES: [&str; 2] = [CustomerCreated::MODULE, ProductCreated::MODULE];
+pub const ENTITIES: [&str; 4] =
+    [CustomerCreated::MODULE, OrderCreated::MODULE, ProductCreated::MODULE, StockReceived::MODULE];
 
 /// Which events; every given condition must hold.
 #[derive(Debug, Clone, Default)]
