@@ -16,6 +16,8 @@ create table stock.items (
     updated_at timestamptz not null,
     -- one more with every change; 0 only inside the transaction that makes the row
     version    bigint not null constraint items_version_not_negative check (version >= 0),
+    -- events of the item so far, the sequence of the last: what orders do to it is in events of their own
+    events     bigint not null default 0 constraint items_events_not_negative check (events >= 0),
     constraint items_sku_key unique (tenant_id, sku),
     constraint items_never_below_zero check (reserved >= 0 and on_hand >= reserved)
 );

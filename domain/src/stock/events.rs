@@ -68,6 +68,8 @@ pub struct StockSnapshot {
     pub updated_at: DateTime<Utc>,
     /// One more with every change; those by orders have no event of the item.
     pub version: i64,
+    /// The number of this event among those of the item, from 1.
+    pub sequence: i64,
 }
 
 /// What stock said to an order.
@@ -129,13 +131,14 @@ impl From<&StockItem> for StockSnapshot {
             created_at: item.created_at,
             updated_at: item.updated_at,
             version: item.version,
+            sequence: item.events,
         }
     }
 }
 
 /// Type and aggregate of each event.
 macro_rules! event {
-    ($($event:ident = $name:literal of $id:ident),* $(,)?) => {$(
+    ($($event:ident = $name:literal of $id:ident, $sequence:ident;)*) => {$(
         impl Event for $event {
             const MODULE: &'static str = "stock";
             const TYPE: &'static str = concat!("com.offgrid.portal.stock.", $name);
@@ -145,16 +148,16 @@ macro_rules! event {
             }
 
             fn sequence(&self) -> i64 {
-                self.stock.version
+                self.stock.$sequence
             }
         }
     )*};
 }
 event!(
-    StockReceived = "stock-received" of id,
-    StockAdjusted = "stock-adjusted" of id,
-    StockProcessCompleted = "stock-process-completed" of order_id,
-    StockProcessFailed = "stock-process-failed" of order_id,
+    StockReceived = "stock-received" of id, sequence;
+    StockAdjusted = "stock-adjusted" of id, sequence;
+    StockProcessCompleted = "stock-process-completed" of order_id, version;
+    StockProcessFailed = "stock-process-failed" of order_id, version;
 );
 
 #[cfg(test)]
@@ -171,6 +174,7 @@ mod tests {
             created_at: "2026-03-01T09:30:00.123456Z".parse().unwrap(),
             updated_at: "2026-03-02T10:00:00Z".parse().unwrap(),
             version: 4,
+            events: 3,
         }
     }
 
@@ -193,12 +197,12 @@ mod tests {
 
     #[test]
     fn received() {
-        pin(&StockReceived { quantity: 10, stock: (&item()).into() }, 4);
+        pin(&StockReceived { quantity: 10, stock: (&item()).into() }, 3);
     }
 
     #[test]
     fn adjusted() {
-        pin(&StockAdjusted { quantity: -1, reason: "damaged".to_owned(), stock: (&item()).into() }, 4);
+        pin(&StockAdjusted { quantity: -1, reason: "damaged".to_owned(), stock: (&item()).into() }, 3);
     }
 
     #[test]

@@ -9,9 +9,9 @@
 //! decision, and every later request finds it. Cancelling an order that was not asked for yet makes a
 //! decision, too: whatever arrives late then reserves nothing.
 //!
-//! Every change of an item raises its version. What staff changes is an event of the item, with that
-//! version as sequence; what an order changes is an event of its stock process, one per order, so the
-//! sequence of an item's events may skip numbers.
+//! Every change of an item raises its version. What staff changes is an event of the item; these are
+//! numbered apart. What an order changes is an event of its stock process, one per order. So an item's
+//! audit document is as of the last change by staff.
 //!
 //! | code | kind | when |
 //! |---|---|---|

@@ -24,6 +24,8 @@ pub struct StockItem {
     pub updated_at: DateTime<Utc>,
     /// 1 when first received, one more with every change, also by an order.
     pub version: i64,
+    /// Events of the item so far: the sequence of the last. Orders have events of their own.
+    pub events: i64,
 }
 
 /// How many pieces of what.

@@ -31,7 +31,7 @@ impl Query for GetStock {
     async fn fetch(self, tx: &mut Tx) -> Result<StockItem, Error> {
         let item = sqlx::query_as!(
             StockItem,
-            r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version
+            r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version, events
                from stock.items where sku = $1"#,
             self.sku.as_str()
         )
@@ -48,7 +48,7 @@ impl Query for ListStock {
         let after = self.cursor.as_deref().map(sku_cursor).transpose()?;
         let items = sqlx::query_as!(
             StockItem,
-            r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version
+            r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version, events
                from stock.items where $1::text is null or sku > $1 order by sku limit $2"#,
             after.as_ref().map(Sku::as_str),
             self.size.rows_to_fetch()

@@ -65,7 +65,7 @@ mod tests {
     fn item(sku: &str, on_hand: i64, reserved: i64) -> StockItem {
         let at = DateTime::<Utc>::UNIX_EPOCH;
         let sku = Sku::parse(sku, "").unwrap();
-        StockItem { id: Uuid::nil(), sku, on_hand, reserved, created_at: at, updated_at: at, version: 1 }
+        StockItem { id: Uuid::nil(), sku, on_hand, reserved, created_at: at, updated_at: at, version: 1, events: 1 }
     }
 
     fn line(sku: &str, quantity: i64) -> StockLine {

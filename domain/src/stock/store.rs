@@ -50,7 +50,7 @@ impl Change {
 pub(super) async fn lock(tx: &mut Tx, sku: &Sku) -> Result<Option<StockItem>, Error> {
     let item = sqlx::query_as!(
         StockItem,
-        r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version
+        r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version, events
            from stock.items where sku = $1 for no key update"#,
         sku.as_str()
     )
@@ -64,7 +64,7 @@ pub(super) async fn lock_all(tx: &mut Tx, lines: &[StockLine]) -> Result<Vec<Sto
     let skus: Vec<String> = lines.iter().map(|line| line.sku.as_str().to_owned()).collect();
     let items = sqlx::query_as!(
         StockItem,
-        r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version
+        r#"select id, sku as "sku: _", on_hand, reserved, created_at, updated_at, version, events
            from stock.items where sku = any($1) order by sku for no key update"#,
         &skus
     )
@@ -93,11 +93,12 @@ pub(super) async fn insert_empty(tx: &mut Tx, id: Uuid, sku: &Sku) -> Result<(),
 /// Writes every field that staff can change.
 pub(super) async fn update(tx: &mut Tx, item: &StockItem) -> Result<(), Error> {
     sqlx::query!(
-        "update stock.items set on_hand = $2, updated_at = $3, version = $4 where id = $1",
+        "update stock.items set on_hand = $2, updated_at = $3, version = $4, events = $5 where id = $1",
         item.id,
         item.on_hand,
         item.updated_at,
-        item.version
+        item.version,
+        item.events
     )
     .execute(tx.conn())
     .await?;

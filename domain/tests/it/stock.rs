@@ -49,12 +49,12 @@ async fn check(world: &World, item: &StockItem, event: &Emitted) {
         json!({
             "id": item.id, "sku": item.sku.as_str(), "onHand": item.on_hand, "reserved": item.reserved,
             "available": item.on_hand - item.reserved, "createdAt": time(&item.created_at),
-            "updatedAt": time(&item.updated_at), "version": item.version,
+            "updatedAt": time(&item.updated_at), "version": item.version, "sequence": item.events,
         })
     );
     assert_eq!(event.source, "urn:offgrid:stock:outboxworker");
     assert_eq!(event.subject, format!("stock/{}", item.id));
-    assert_eq!(event.sequence, item.version);
+    assert_eq!(event.sequence, item.events);
 }
 
 #[sqlx::test(migrations = false)]

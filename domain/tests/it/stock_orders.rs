@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::stock::{adjust, levels, sku, stocked};
+use crate::stock::{adjust, levels, receive, sku, stocked};
 use crate::support::{ACME, World};
 
 fn lines(wanted: &[(&str, i64)]) -> Vec<StockLine> {
@@ -55,6 +55,15 @@ async fn an_order_reserves_then_deducts_then_returns(pool: PgPool) {
     silent(&world, release(order, &wanted)).await;
     assert_eq!((levels(&world, "A").await, levels(&world, "B").await), ((10, 0), (5, 0)));
     assert_eq!(state(&world, order).await, "returned");
+}
+
+/// A consumer that looks for gaps in an aggregate's events must not find one for each order.
+#[sqlx::test(migrations = false)]
+async fn what_orders_do_to_an_item_leaves_no_gap_in_its_events(pool: PgPool) {
+    let world = stocked(pool, &[("A", 10)]).await;
+    world.emits(reserve(Uuid::now_v7(), &[("A", 3)])).await;
+    let (item, event) = world.emits(receive("A", 1)).await;
+    assert_eq!((event.sequence, item.events, item.version), (2, 2, 3));
 }
 
 #[sqlx::test(migrations = false)]

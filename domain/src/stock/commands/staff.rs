@@ -84,6 +84,7 @@ async fn load(tx: &mut Tx, sku: &Sku, expected_version: Option<i64>) -> Result<S
 async fn save(tx: &mut Tx, mut item: StockItem, on_hand: i64) -> Result<StockItem, Error> {
     item.on_hand = on_hand;
     item.version += 1;
+    item.events += 1;
     item.updated_at = tx.now();
     store::update(tx, &item).await?;
     Ok(item)
