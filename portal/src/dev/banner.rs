@@ -62,7 +62,7 @@ fn may(role: Role) -> &'static str {
     match role {
         Role::Viewer => "reads",
         Role::CustomerTeam => "also every customer action",
-        Role::Staff => "also changes products",
+        Role::Staff => "also changes products, stock and orders",
         Role::Admin => "operates the installation, every tenant",
     }
 }
