@@ -21,6 +21,7 @@ REFUSED_FOR_A_REASON = {
     "cursor_invalid": "a cursor is opaque: only the server makes valid ones",
     "currency_unknown": "the pattern admits every three letters; which are in use is ISO 4217's to say",
     "ids_or_filter": "either of two fields, not both: said in words, to spare clients a union type",
+    "as_of_or_version": "as `ids_or_filter`",
     "quantity_out_of_range": "an adjustment by 0 is none: a range with a hole is more than most clients understand",
     "variant_sku_repeated": "that no two members of a list have the same SKU, a schema cannot say",
     "order_sku_repeated": "as `variant_sku_repeated`",
