@@ -82,6 +82,9 @@ async fn subscribe(channel: &Channel) -> lapin::Result<Deliveries> {
     let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let mut quorum = FieldTable::default();
     quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    // Otherwise a broker that was killed and is back gives this consumer, connected anew, what follows before
+    // it has noticed that the old one is gone, and with it what that one had not acknowledged.
+    quorum.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
     channel.queue_declare(QUEUE.into(), durable, quorum).await?;
     let (bind, all) = (QueueBindOptions::default(), "com.offgrid.portal.#");
     channel.queue_bind(QUEUE.into(), EXCHANGE.into(), all.into(), bind, FieldTable::default()).await?;
