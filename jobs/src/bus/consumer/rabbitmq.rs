@@ -79,20 +79,39 @@ impl Receiver {
     async fn session(&self) -> Result<(), String> {
         let Some(link) = self.stop.run_until_cancelled(self.connect()).await else { return Ok(()) };
         let link = link?;
+        let mut consumers = Vec::new();
+        let ended = self.receive_all(&link, &mut consumers).await;
+        // The connection before the consumers: one that is cancelled alone lets the next in line have the
+        // messages that follow, while those that were sent ahead to this one still have to go back.
+        link.close().await;
+        drop(consumers);
+        ended
+    }
+
+    /// Receives from every queue. `consumers` get a handle on each consumer, which lives as long as there is
+    /// one.
+    ///
+    /// # Errors
+    /// Why the connection, or one of its channels, was lost.
+    async fn receive_all(&self, link: &Link, consumers: &mut Vec<Consumer>) -> Result<(), String> {
+        let dead_letters = Source::DeadLetters { subscriptions: self.subscriptions.clone() };
+        let mut sources = vec![(self.topology.dead_letters().to_string(), dead_letters)];
+        sources.extend(
+            self.subscriptions.iter().map(|subscription| {
+                (subscription.queue.clone(), Source::Queue { consumer: subscription.group.clone() })
+            }),
+        );
         let mut queues = JoinSet::new();
-        for subscription in &self.subscriptions {
-            let source = Source::Queue { consumer: subscription.group.clone() };
-            queues.spawn(self.open(&link, subscription.queue.clone(), source).await?.run());
+        for (queue, source) in sources {
+            let reader = self.open(link, queue, source).await?;
+            consumers.push(reader.consumer.clone());
+            queues.spawn(reader.run());
         }
-        let dead_letters = self.topology.dead_letters().to_string();
-        let source = Source::DeadLetters { subscriptions: self.subscriptions.clone() };
-        queues.spawn(self.open(&link, dead_letters, source).await?.run());
         tracing::info!(queues = queues.len(), "receiving events from RabbitMQ");
         while let Some(ended) = queues.join_next().await {
             // the others are dropped with what they hold: it is delivered again
             ended.map_err(|error| error.to_string())??;
         }
-        link.close().await;
         Ok(())
     }
 
@@ -144,14 +163,16 @@ impl QueueReader {
     /// # Errors
     /// Why the channel is lost.
     async fn run(mut self) -> Result<(), String> {
-        loop {
-            let stopped = self.stop.clone();
-            let Some(first) = stopped.run_until_cancelled(self.consumer.next()).await else { return Ok(()) };
+        let stopped = self.stop.clone();
+        // asked each time: with messages at hand the wait below would never see the stop
+        while !stopped.is_cancelled() {
+            let Some(first) = stopped.run_until_cancelled(self.consumer.next()).await else { break };
             let Some(last) = self.receive(first).await? else { continue };
             let all_until = BasicAckOptions { multiple: true };
             let acknowledged = self.channel.basic_ack(last, all_until).await;
             acknowledged.map_err(|error| format!("queue {}: {error}", self.queue))?;
         }
+        Ok(())
     }
 
     /// Commits a batch that begins with `first`; the tag of its last message.

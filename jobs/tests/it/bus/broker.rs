@@ -76,6 +76,20 @@ impl Vhost {
         }
         panic!("{queue} never held {expected}");
     }
+
+    /// Waits until so many consumers receive from a queue, or wait in line for it.
+    pub(crate) async fn is_consumed_by(&self, queue: &str, expected: usize) {
+        for _ in 0..600 {
+            let (status, consumers) = management("GET", &format!("/api/consumers/{}", self.name));
+            assert_eq!(status, 200, "{consumers}");
+            let consumers: Vec<Value> = serde_json::from_str(&consumers).unwrap();
+            if consumers.iter().filter(|consumer| consumer["queue"]["name"] == queue).count() == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{queue} never had {expected} consumers");
+    }
 }
 
 async fn channel(url: &str) -> Channel {

@@ -6,6 +6,7 @@ mod intake;
 mod outage;
 mod saga;
 mod saga_failures;
+mod stopping;
 
 use std::sync::Arc;
 
