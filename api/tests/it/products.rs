@@ -49,6 +49,18 @@ async fn a_product_lives(pool: PgPool) {
     assert_eq!((skus, variants.json["next"].clone()), (vec!["TENT-2P", "TENT-3P", "TENT-4P"], json!(null)));
 }
 
+/// PostgreSQL writes large numbers out, digit by digit.
+#[sqlx::test(migrations = false)]
+async fn a_number_comes_back_as_it_was(pool: PgPool) {
+    let app = App::new(pool).await;
+    let numbers = json!([f64::MAX, 1.797_693_134_862_315_5e308, -f64::MAX, 1e308, f64::MIN_POSITIVE, 0.1, u64::MAX, 3]);
+    let variant = json!({"sku": "N", "price": {"amount": 1, "currency": "EUR"}, "attributes": {"numbers": numbers}});
+    let created = app.post("/v1/products", &json!({"name": "Tent", "variants": [variant]})).role(STAFF).send().await;
+    let read = app.get(created.header("location")).role(VIEWER).send().await;
+    assert_eq!(read.status, 200);
+    assert_eq!(read.json["variants"][0]["attributes"]["numbers"], numbers);
+}
+
 #[sqlx::test(migrations = false)]
 async fn each_no_has_its_code(pool: PgPool) {
     let app = App::new(pool).await;
