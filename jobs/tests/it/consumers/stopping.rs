@@ -40,7 +40,8 @@ async fn messages_under_way_to_a_worker_that_stops_are_not_overtaken(owner: PgPo
     // a reader soon has nothing at hand while the broker sends what follows: that is when it stops
     let start = || {
         let mut wiring = rabbitmq(broker(&vhost.url), Arc::new(both()));
-        wiring.receive = wiring.receive.map(|receive| jobs::bus::consumer::Receive { prefetch: 3, batch: 3, ..receive });
+        wiring.receive =
+            wiring.receive.map(|receive| jobs::bus::consumer::Receive { prefetch: 3, batch: 3, ..receive });
         Worker::start(&db.worker, wiring)
     };
     let mut workers: Vec<_> = (0..WORKERS).map(|_| start()).collect();
