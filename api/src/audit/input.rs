@@ -24,11 +24,11 @@ pub(super) struct EventParameters {
     #[serde(rename = "type")]
     #[param(min_length = 1, max_length = 100)]
     event_type: Option<String>,
-    /// Only events of this customer or product.
+    /// Only events of this customer, product, order or item of stock.
     #[param(value_type = Option<Uuid>)]
     aggregate: Option<String>,
     /// Only what this person or program did: the subject of a token.
-    #[param(min_length = 1, max_length = 200)]
+    #[param(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     actor: Option<String>,
     /// Only what the request with this correlation id caused.
     #[param(pattern = "^[!-~]{1,128}$")]
