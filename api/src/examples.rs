@@ -21,6 +21,8 @@ pub const VARIANT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000301");
 pub const SKU: &str = "EMBER";
 /// An order of [`ORDERING_CUSTOMER`] that can be cancelled.
 pub const ORDER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000501");
+/// What the customer of [`ORDER`] is told when it is confirmed.
+pub const NOTIFICATION: Uuid = uuid!("74d9d70e-31eb-8482-9f39-375e2d5548c6");
 
 /// A job that waits for its time.
 pub const JOB: Uuid = uuid!("01941f29-7c00-7000-8000-000000000401");
@@ -36,6 +38,15 @@ pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
     if name == "sku" {
         return Some(SKU.to_owned());
     }
+    let word = match name {
+        "event" => Some("order-confirmed"),
+        "channel" => Some("email"),
+        "language" => Some("en"),
+        _ => None,
+    };
+    if path.starts_with("/v1/notifications/templates/") && word.is_some() {
+        return word.map(str::to_owned);
+    }
     let id = match name {
         "variantId" => Some(VARIANT),
         "aggregate" => Some(CUSTOMER),
@@ -44,8 +55,21 @@ pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
         "id" if path.starts_with("/v1/customers/") => Some(CUSTOMER),
         "id" if path.starts_with("/v1/customer-groups/") => Some(CUSTOMER_GROUP),
         "id" if path.starts_with("/v1/products/") => Some(PRODUCT),
+        "id" if path.starts_with("/v1/notifications/") => Some(NOTIFICATION),
         "id" if path.starts_with("/v1/orders/") => Some(ORDER),
         _ => None,
     };
     id.map(|id| id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::notifications::{Notification, NotificationEvent};
+
+    use super::*;
+
+    #[test]
+    fn the_notification_is_that_of_the_order() {
+        assert_eq!(NOTIFICATION, Notification::id_of(ORDER, NotificationEvent::OrderConfirmed));
+    }
 }

@@ -24,6 +24,7 @@ mod headers;
 pub mod health;
 mod limits;
 mod list;
+mod notifications;
 mod openapi;
 mod operations;
 mod orders;

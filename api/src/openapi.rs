@@ -75,6 +75,7 @@ fn name_list_items(components: &mut Components) {
         (name = "products", description = "Products of the tenant, and their variants"),
         (name = "orders", description = "Orders of the tenant's customers"),
         (name = "stock", description = "How many pieces the tenant has of each SKU"),
+        (name = "notifications", description = "What customers are told about their orders, and the templates of it"),
         (name = "audit", description = "What happened to the tenant's entities, and what they look like now or looked like then"),
         (name = "queues", description = "Where jobs wait, of every tenant"),
         (name = "jobs", description = "What happens later, of every tenant, wherever it stands"),

@@ -8,7 +8,8 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::limits::Gate;
 use crate::state::State;
 use crate::{
-    audit, ctx, customer_groups, customers, health, limits, openapi, operations, orders, products, root, stock,
+    audit, ctx, customer_groups, customers, health, limits, notifications, openapi, operations, orders, products, root,
+    stock,
 };
 
 /// Every module under `/v1`. Requests to these are limited in number and time.
@@ -18,6 +19,7 @@ pub(crate) fn modules() -> OpenApiRouter<State> {
         .nest("/v1/audit", audit::routes())
         .nest("/v1/customer-groups", customer_groups::routes())
         .nest("/v1/customers", customers::routes())
+        .nest("/v1/notifications", notifications::routes())
         .nest("/v1/orders", orders::routes())
         .nest("/v1/products", products::routes())
         .nest("/v1/stock", stock::routes())

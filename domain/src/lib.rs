@@ -14,6 +14,7 @@ pub mod customers;
 mod fuzz;
 pub mod kernel;
 pub mod messaging;
+pub mod notifications;
 pub mod operations;
 pub mod orders;
 pub mod products;

@@ -71,6 +71,8 @@ fn particular(path: &str, method: &str, operation: &Operation) -> Vec<(&'static 
     if path.contains('{') && !path.starts_with("/v1/admin") {
         let wrong = if path.contains("{sku}") {
             "`path_invalid`: this is no SKU."
+        } else if path.contains("{language}") {
+            "`path_invalid`: this is no event, no channel or no language."
         } else {
             "`path_invalid`: an id is not a UUID."
         };

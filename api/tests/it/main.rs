@@ -15,6 +15,7 @@ mod isolation;
 mod issuer;
 mod limits;
 mod logging;
+mod notifications;
 mod operations;
 mod orders;
 mod preconditions;

@@ -1,7 +1,7 @@
 //! The rows that the description's examples speak of.
 
 use api::examples::{
-    CUSTOMER, CUSTOMER_GROUP, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT,
+    CUSTOMER, CUSTOMER_GROUP, NOTIFICATION, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT,
 };
 use sqlx::PgPool;
 
@@ -31,6 +31,10 @@ pub(crate) async fn seed(owner: &PgPool) {
              values ('{ORDER}', '{TENANT}', '{ORDERING_CUSTOMER}', 'pending', 'EUR', 5490, now(), now(), 1);
          insert into orders.lines (order_id, tenant_id, position, sku, name, price_amount, quantity, total_amount)
              values ('{ORDER}', '{TENANT}', 1, '{SKU}', 'Gas stove', 5490, 1, 5490);
+         insert into notifications.notifications (id, tenant_id, order_id, customer_id, event, channel, status, attempts,
+                                                  used_fallback, created_at)
+             values ('{NOTIFICATION}', '{TENANT}', '{ORDER}', '{ORDERING_CUSTOMER}', 'order-confirmed', 'email', 'queued', 0,
+                     false, now());
          insert into kernel.events (id, type, source, subject, occurred_at, module, aggregate_id, sequence, tenant_id,
                                     actor, correlation_id, causation_id, data, job_id)
              values (gen_random_uuid(), 'com.offgrid.portal.customers.customer-created',

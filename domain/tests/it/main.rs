@@ -10,6 +10,7 @@ mod connections;
 mod customers;
 mod idempotency;
 mod lists;
+mod notifications;
 mod operations;
 mod orders;
 mod outbox_view;

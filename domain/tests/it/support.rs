@@ -143,6 +143,8 @@ impl World {
             "orders.lines",
             "stock.items",
             "stock.decisions",
+            "notifications.templates",
+            "notifications.notifications",
             "kernel.events",
             "kernel.idempotency_keys",
             "apalis.jobs",

@@ -31,7 +31,7 @@ async fn everything_belongs_to_the_owner_also_if_a_superuser_migrates(pool: PgPo
     assert_eq!(migrated.code, Some(0), "{migrated:?}");
     let others: i64 = sqlx::query_scalar(
         "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname in ('apalis', 'jobs', 'kernel', 'customers', 'products', 'stock', 'orders')
+         where n.nspname in ('apalis', 'jobs', 'kernel', 'customers', 'products', 'stock', 'orders', 'notifications')
            and c.relowner <> 'portal_owner'::regrole",
     )
     .fetch_one(&pool)
