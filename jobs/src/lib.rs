@@ -7,6 +7,7 @@ pub mod bus;
 #[cfg(test)]
 mod fuzz;
 mod messaging;
+pub mod notifications;
 mod orders;
 pub mod reactions;
 pub mod registry;
@@ -35,20 +36,23 @@ pub struct Wiring {
     /// Where events arrive from; `None` with a bus that hands them over itself, or for a process that
     /// only publishes.
     pub receive: Option<Receive>,
+    /// How customers are told.
+    pub notifications: Arc<notifications::Sender>,
 }
 
 impl Wiring {
-    /// Publishes to `bus`, reacts as [`registry::reactions`] says, and receives nothing by itself.
+    /// Publishes to `bus`, reacts as [`registry::reactions`] says, receives nothing by itself, and logs
+    /// notifications.
     pub fn to(bus: Arc<dyn Bus>) -> Self {
-        Self { bus, reactions: Arc::new(registry::reactions()), receive: None }
+        Self { bus, reactions: Arc::new(registry::reactions()), receive: None, notifications: Arc::default() }
     }
 }
 
 /// Runs the workers of this process over `db` (connected as `portal_worker`) until `stop` is
 /// cancelled; then finishes or hands back everything and closes the bus.
 pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) {
-    let Wiring { bus, reactions, receive } = wiring;
-    let kinds = registry::kinds(bus.clone(), reactions.clone());
+    let Wiring { bus, reactions, receive, notifications } = wiring;
+    let kinds = registry::kinds(bus.clone(), reactions.clone(), notifications);
     let dependencies = vec![Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) }];
     // a group's events are taken in where its jobs are run
     let mut subscriptions = reactions.subscriptions();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
 use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage};
+use domain::notifications::SendNotification;
 use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use domain::products::{ProductChanged, ProductCreated};
 use domain::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
@@ -15,10 +16,10 @@ use crate::audit;
 use crate::bus::{Bus, ContentMode, Embedded};
 use crate::reactions::Reactions;
 use crate::runtime::Kinds;
-use crate::{messaging, orders, stock};
+use crate::{messaging, notifications, orders, stock};
 
 /// Every kind of job and the function that runs it.
-pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>) -> Kinds {
+pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>, sender: Arc<notifications::Sender>) -> Kinds {
     let groups = reactions.groups();
     let (handle, exhausted, read) = (reactions.clone(), reactions.clone(), reactions);
     Kinds::default()
@@ -28,6 +29,8 @@ pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>) -> Kinds {
         .also_in::<HandleEvent>(&groups)
         .job(move |job: ReadMessage, context| messaging::read_message(read.clone(), job, context))
         .also_in::<ReadMessage>(&groups)
+        .job(move |job: SendNotification, context| notifications::send(sender.clone(), job, context))
+        .on_exhausted::<SendNotification, _>(|failed, tx| notifications::give_up(failed, tx).boxed())
 }
 
 /// Every consumer group, the event types it reacts to, and the function that does. Each line is a
@@ -53,9 +56,11 @@ pub fn reactions() -> Reactions {
         .on::<OrderCancelled, _>("stock", stock::release)
         .on::<StockProcessCompleted, _>("orders", orders::confirm)
         .on::<StockProcessFailed, _>("orders", orders::refuse)
+        .on::<OrderConfirmed, _>("notifications", notifications::confirmed)
+        .on::<OrderCancelled, _>("notifications", notifications::cancelled)
 }
 
 /// The queues that jobs wait in.
 pub fn queues() -> BTreeSet<&'static str> {
-    kinds(Arc::new(Embedded::new(ContentMode::Structured)), Arc::new(reactions())).queues()
+    kinds(Arc::new(Embedded::new(ContentMode::Structured)), Arc::new(reactions()), Arc::default()).queues()
 }

@@ -47,7 +47,7 @@ async fn once(bench: &Bench, messages: usize) -> Result<f64> {
 
     let db = Db::new(scratch.pool_as("portal_worker").await?, QueuePolicies::default());
     let receive = Receive { settings, prefetch: 500, batch: 250 };
-    let wiring = Wiring { bus, reactions: reactions.clone(), receive: Some(receive) };
+    let wiring = Wiring { reactions: reactions.clone(), receive: Some(receive), ..Wiring::to(bus) };
     let stop = CancellationToken::new();
     let started = Instant::now();
     let worker = tokio::spawn(jobs::run(db, wiring, jobs::runtime::Settings::default(), stop.clone()));

@@ -29,6 +29,7 @@ mod settings;
 mod storage;
 
 pub use claim::ClaimedJob;
+pub(crate) use execute::ctx_of;
 pub use execute::{Exhausted, JobContext, Kinds};
 pub use outcome::{JobError, JobResult};
 pub use process::{Dependency, Runtime, run};

@@ -7,8 +7,11 @@ use jobs::bus::{ContentMode, Embedded};
 
 #[test]
 fn every_kind_that_the_domain_declares_is_executed() {
-    let kinds =
-        jobs::registry::kinds(Arc::new(Embedded::new(ContentMode::Structured)), Arc::new(jobs::registry::reactions()));
+    let kinds = jobs::registry::kinds(
+        Arc::new(Embedded::new(ContentMode::Structured)),
+        Arc::new(jobs::registry::reactions()),
+        Arc::default(),
+    );
     let declared = declared_kinds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src")));
     assert!(declared.contains(&"publish-event.v1".to_owned()), "the search finds kinds: {declared:?}");
     for kind in declared {

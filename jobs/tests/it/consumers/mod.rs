@@ -3,6 +3,7 @@
 mod effects;
 mod failures;
 mod intake;
+mod notifications;
 mod outage;
 mod saga;
 mod saga_failures;
@@ -63,7 +64,7 @@ impl Carrier {
             Self::Embedded => {
                 let intake = Intake::new(db.clone(), reactions.clone());
                 let bus = Arc::new(Embedded::with_consumers(ContentMode::Structured, intake));
-                Wiring { bus, reactions, receive: None }
+                Wiring { reactions, ..Wiring::to(bus) }
             }
             Self::RabbitMq(vhost) => rabbitmq(broker(&vhost.url), reactions),
         }
@@ -78,7 +79,7 @@ fn broker(url: &str) -> Settings {
 fn rabbitmq(settings: Settings, reactions: Arc<Reactions>) -> Wiring {
     let bus: Arc<dyn Bus> = Arc::new(RabbitMq::start(settings.clone(), &reactions.subscriptions()).unwrap());
     // batches that do not divide the number of events
-    Wiring { bus, reactions, receive: Some(Receive { settings, prefetch: 50, batch: 7 }) }
+    Wiring { reactions, receive: Some(Receive { settings, prefetch: 50, batch: 7 }), ..Wiring::to(bus) }
 }
 
 /// A worker process with handlers of its own.

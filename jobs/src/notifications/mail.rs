@@ -1,0 +1,166 @@
+//! Hands mails to a mail server, or to the log.
+
+use std::time::Duration;
+
+use domain::notifications::{Contact, NotificationStatus, Rendered};
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, Message as Built};
+use lettre::transport::smtp;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use uuid::Uuid;
+
+use super::breaker::Breaker;
+use super::settings::{Settings, SettingsError};
+use crate::runtime::JobError;
+
+/// Where mails go.
+pub(super) enum Mail {
+    /// Nowhere: they are logged.
+    Log,
+    /// To a mail server.
+    Smtp(Box<Smtp>),
+}
+
+/// A mail server. Each mail has a connection of its own: one that was given up in the middle of a mail
+/// cannot get into the way of the next.
+pub(super) struct Smtp {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    timeout: Duration,
+    breaker: Breaker,
+}
+
+/// A notification as a mail.
+pub(super) struct Message<'m> {
+    /// Of the notification.
+    pub(super) id: Uuid,
+    /// To whom.
+    pub(super) contact: &'m Contact,
+    /// Its text.
+    pub(super) text: &'m Rendered,
+}
+
+impl Mail {
+    /// As configured; connects to nothing yet.
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let from: Mailbox = settings.from.parse().map_err(|_| SettingsError {
+            key: "from",
+            problem: "expected an address such as Offgrid Portal <portal@example.com>".to_owned(),
+        })?;
+        let Some(url) = &settings.smtp_url else { return Ok(Self::Log) };
+        // nor the library's message, which may quote parts of it
+        let example = "expected a URL such as smtps://USER:PASSWORD@mail.example.com";
+        let wrong = || SettingsError { key: "smtp_url", problem: example.to_owned() };
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| wrong())?;
+        Ok(Self::Smtp(Box::new(Smtp {
+            transport: transport.timeout(Some(settings.smtp_timeout)).build(),
+            from,
+            timeout: settings.smtp_timeout,
+            breaker: Breaker::new(settings.breaker_failures, settings.breaker_pause),
+        })))
+    }
+
+    /// Whether there is any use in trying.
+    ///
+    /// # Errors
+    /// Asks to come back when the mail server has been left alone for long enough.
+    pub(super) fn ready(&self) -> Result<(), JobError> {
+        match self {
+            Self::Log => Ok(()),
+            Self::Smtp(smtp) => smtp.breaker.closed_for().map_or(Ok(()), |wait| Err(JobError::Snooze(wait))),
+        }
+    }
+
+    /// Sends or logs it.
+    ///
+    /// # Errors
+    /// Permanent when the server refuses it for good (5xx), else transient.
+    pub(super) async fn send(&self, message: Message<'_>) -> Result<NotificationStatus, JobError> {
+        match self {
+            Self::Log => {
+                let to = message.contact.email.as_str();
+                tracing::info!(notification = %message.id, to, subject = message.text.subject, "notification");
+                Ok(NotificationStatus::Logged)
+            }
+            Self::Smtp(smtp) => smtp.send(message).await.map(|()| NotificationStatus::Sent),
+        }
+    }
+}
+
+impl Smtp {
+    async fn send(&self, message: Message<'_>) -> Result<(), JobError> {
+        let mail = self.build(&message)?;
+        let unavailable = |message: String| JobError::Transient { class: "smtp_unavailable", message };
+        let Some(call) = self.breaker.call() else {
+            return Err(JobError::Snooze(self.breaker.closed_for().unwrap_or_default()));
+        };
+        // all of it: the library bounds each step at most
+        let sent = tokio::time::timeout(self.timeout, self.transport.send(mail)).await;
+        match sent {
+            Err(_) => Err(unavailable(format!("the mail server did not take it within {:?}", self.timeout))),
+            Ok(Ok(_)) => {
+                call.answered();
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                if error.status().is_some() {
+                    call.answered();
+                }
+                Err(refused(&error).unwrap_or_else(|| unavailable(said(&error))))
+            }
+        }
+    }
+
+    fn build(&self, message: &Message<'_>) -> Result<Built, JobError> {
+        let unfit = |what: String| JobError::Permanent { class: "mail_malformed", message: what };
+        let Message { id, contact, text } = message;
+        let address = contact.email.as_str().parse().map_err(|error| unfit(format!("the address: {error}")))?;
+        Built::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(Some(contact.name.as_str().to_owned()), address))
+            .subject(&text.subject)
+            // the same however often it is sent
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
+            .header(ContentType::TEXT_PLAIN)
+            .body(text.body.clone())
+            .map_err(|error| unfit(error.to_string()))
+    }
+}
+
+/// What the server said against it; none if it said nothing.
+fn refused(error: &smtp::Error) -> Option<JobError> {
+    let message = said(error);
+    match error.is_permanent() {
+        true => Some(JobError::Permanent { class: "smtp_refused", message }),
+        false => error.is_transient().then_some(JobError::Transient { class: "smtp_deferred", message }),
+    }
+}
+
+fn said(error: &smtp::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(format!("the mail server: {error}"), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_is_named_and_no_password_shown() {
+        let key = |settings: Settings| {
+            let error = Mail::new(&settings).err().unwrap();
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+            error.key
+        };
+        let smtp = |url: &str| Settings { smtp_url: Some(url.to_owned()), ..Settings::default() };
+        for bad in ["http://u:s3cret@mail", "s3cret", "smtp://u:s3cret@mail:port"] {
+            assert_eq!(key(smtp(bad)), "smtp_url", "{bad}");
+        }
+        assert_eq!(key(Settings { from: "nobody".to_owned(), ..Settings::default() }), "from");
+        assert!(Mail::new(&smtp("smtps://u:p@mail.example.com")).is_ok());
+    }
+}
