@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 pub(crate) use error::Error;
 pub(crate) use secret::SecretUrl;
-pub(crate) use sections::{Amqp, Auth, Database, Http, Log, LogFormat, Worker};
+pub(crate) use sections::{Amqp, Auth, Database, Http, Log, LogFormat, Notifications, Worker};
 
 use layers::Layers;
 
@@ -32,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     pub(crate) amqp: Amqp,
     pub(crate) worker: Worker,
+    pub(crate) notifications: Notifications,
     pub(crate) queues: QueuePolicies,
     pub(crate) log: Log,
 }
@@ -62,6 +63,7 @@ impl Config {
         self.auth.check()?;
         self.amqp.check()?;
         self.worker.check()?;
+        self.notifications.check(&self.queues.of("notifications"))?;
         self.log.check()
     }
 }

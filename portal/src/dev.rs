@@ -76,11 +76,12 @@ impl<'a> Dev<'a> {
         let api_db = crate::database::db(self.api.clone(), self.config);
         let seeded = seed::load(&api_db).await?;
         let state = self.state(api_db);
+        let wiring = self.bus.wiring(self.config)?;
         let mut settings = self.config.worker.settings();
         settings.shutdown_timeout = settings.shutdown_timeout.min(DRAIN);
         let (served, (), told) = tokio::join!(
             api::serve(listener, state, stop.clone().cancelled_owned()),
-            jobs::run(self.worker_db.clone(), self.bus.wiring(self.config), settings, stop.clone()),
+            jobs::run(self.worker_db.clone(), wiring, settings, stop.clone()),
             async {
                 let told = self.announce(addr, &seeded, stop).await;
                 if told.is_err() {

@@ -7,6 +7,7 @@ use api::health::{self, BrokerState, Checks};
 use domain::Db;
 use jobs::bus::consumer::Receive;
 use jobs::bus::{self, Bus, BusState, RabbitMq};
+use jobs::notifications::{Sender, SettingsError};
 use jobs::{Wiring, registry};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -31,6 +32,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     database::ensure_current(&pool).await?;
     ensure_known_queues(config)?;
     let stop = shutdown::on_signal()?;
+    let notifications = sender(config)?;
     let broker = bus_settings(config)?;
     let bus: Arc<dyn Bus> = Arc::new(rabbitmq(broker.clone())?);
     let db = database::db(pool.clone(), config);
@@ -44,7 +46,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let settings = config.worker.settings();
     let patience = settings.shutdown_timeout + LAST_STEPS;
     shutdown::run(&stop, patience, async {
-        let wiring = Wiring { receive: Some(receive(config, broker)), ..Wiring::to(bus) };
+        let wiring = Wiring { receive: Some(receive(config, broker)), notifications, ..Wiring::to(bus) };
         jobs::run(db, wiring, settings, stop.clone()).await;
         if let Some(health) = health {
             let _ = health.await;
@@ -74,6 +76,12 @@ pub(crate) fn bus_settings(config: &Config) -> Result<bus::Settings, Failure> {
         delivery_limit: amqp.delivery_limit,
         ca_certificates,
     })
+}
+
+/// How customers are told.
+pub(crate) fn sender(config: &Config) -> Result<Arc<Sender>, Failure> {
+    let wrong = |error: SettingsError| config::Error::from_notifications(error.key, error.problem);
+    Ok(Arc::new(config.notifications.sender().map_err(wrong)?))
 }
 
 /// Where events arrive from, and how many are taken at once.

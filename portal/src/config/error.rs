@@ -83,6 +83,11 @@ impl Error {
         Self::Wrong { setting: format!("amqp.{setting}"), problem, example: None }
     }
 
+    /// Notifications do not take one of their settings.
+    pub(crate) fn from_notifications(setting: &str, problem: String) -> Self {
+        Self::Wrong { setting: format!("notifications.{setting}"), problem, example: None }
+    }
+
     /// The queue is named at `key`.
     pub(crate) fn unknown_queue(key: &'static str, name: &str, known: &str) -> Self {
         Self::UnknownQueue { key, name: name.to_owned(), known: known.to_owned() }

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::layers::Layers;
 
 /// Key, smallest and greatest value.
-pub(super) const RANGES: [(&str, f64, f64); 35] = [
+pub(super) const RANGES: [(&str, f64, f64); 41] = [
     ("http.body_limit_bytes", 1024.0, 104_857_600.0),
     ("http.request_timeout_ms", 100.0, 300_000.0),
     ("http.header_read_timeout_ms", 100.0, 300_000.0),
@@ -34,6 +34,12 @@ pub(super) const RANGES: [(&str, f64, f64); 35] = [
     ("worker.observe_ms", 100.0, 60_000.0),
     ("worker.shutdown_timeout_ms", 0.0, 600_000.0),
     ("worker.retention_days", 1.0, 3650.0),
+    ("notifications.customer_timeout_ms", 100.0, 20_000.0),
+    ("notifications.customer_max_bytes", 256.0, 10_485_760.0),
+    ("notifications.customer_attempts", 1.0, 1000.0),
+    ("notifications.breaker_failures", 1.0, 1000.0),
+    ("notifications.breaker_pause_ms", 100.0, 3_600_000.0),
+    ("notifications.smtp_timeout_ms", 100.0, 30_000.0),
     ("queues.*.concurrency", 1.0, 10_000.0),
     ("queues.*.batch", 1.0, 10_000.0),
     ("queues.*.max_attempts", 1.0, 1000.0),

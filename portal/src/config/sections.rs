@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use api::auth::SigningAlgorithm;
+use domain::kernel::policy::QueuePolicy;
 use jobs::bus::ContentMode;
+use jobs::notifications;
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer};
 use sqlx::postgres::PgConnectOptions;
@@ -87,6 +89,21 @@ pub(crate) struct Worker {
     pub(crate) observe_ms: u64,
     pub(crate) shutdown_timeout_ms: u64,
     pub(crate) retention_days: u16,
+}
+
+/// `[notifications]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Notifications {
+    pub(crate) customer_source_url: SecretUrl,
+    pub(crate) customer_timeout_ms: u64,
+    pub(crate) customer_max_bytes: usize,
+    pub(crate) customer_attempts: u32,
+    pub(crate) breaker_failures: u32,
+    pub(crate) breaker_pause_ms: u64,
+    pub(crate) smtp_url: SecretUrl,
+    pub(crate) smtp_timeout_ms: u64,
+    pub(crate) from: String,
 }
 
 /// `[log]`.
@@ -204,6 +221,44 @@ impl Worker {
             observe: Duration::from_millis(self.observe_ms),
             shutdown_timeout: Duration::from_millis(self.shutdown_timeout_ms),
             retention_days: self.retention_days,
+        }
+    }
+}
+
+impl Notifications {
+    pub(super) fn check(&self, queue: &QueuePolicy) -> Checked {
+        let most = queue.max_attempts;
+        ensure("notifications.customer_attempts", self.customer_attempts <= most, || {
+            format!("must be at most {most}, queues.notifications.max_attempts")
+        })?;
+        self.sender().map(drop).map_err(|error| {
+            let key = match error.key {
+                "customer_source_url" => "notifications.customer_source_url",
+                "smtp_url" => "notifications.smtp_url",
+                _ => "notifications.from",
+            };
+            (key, error.problem)
+        })
+    }
+
+    /// What sends notifications.
+    pub(crate) fn sender(&self) -> Result<notifications::Sender, notifications::SettingsError> {
+        notifications::Sender::new(&self.settings())
+    }
+
+    /// What that takes of it.
+    pub(crate) fn settings(&self) -> notifications::Settings {
+        let url = |url: &SecretUrl| (!url.is_empty()).then(|| url.expose().to_owned());
+        notifications::Settings {
+            customer_source_url: url(&self.customer_source_url),
+            customer_timeout: Duration::from_millis(self.customer_timeout_ms),
+            customer_max_bytes: self.customer_max_bytes,
+            customer_attempts: self.customer_attempts,
+            breaker_failures: self.breaker_failures,
+            breaker_pause: Duration::from_millis(self.breaker_pause_ms),
+            smtp_url: url(&self.smtp_url),
+            smtp_timeout: Duration::from_millis(self.smtp_timeout_ms),
+            from: self.from.clone(),
         }
     }
 }

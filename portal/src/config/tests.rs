@@ -84,6 +84,8 @@ fn the_file_says_what_the_kernel_and_the_others_default_to() {
     assert_eq!(config.queues.of("stock"), QueuePolicy { max_attempts: 4, ..QueuePolicy::default() });
     assert_eq!(format!("{:?}", config.http.settings()), format!("{:?}", ::api::Settings::default()));
     assert_eq!(format!("{:?}", config.worker.settings()), format!("{:?}", jobs::runtime::Settings::default()));
+    let notifications = config.notifications.settings();
+    assert_eq!(format!("{notifications:?}"), format!("{:?}", jobs::notifications::Settings::default()));
     let bus = jobs::bus::Settings::default();
     let ours = crate::worker::bus_settings(&load(&[("AMQP_URL", &bus.url)]).unwrap()).unwrap();
     assert_eq!(format!("{ours:?}"), format!("{bus:?}"));
@@ -195,6 +197,11 @@ fn a_wrong_variable_is_named_with_an_example() {
         ("PORTAL_QUEUES__OUTBOX__BACKOFF_FACTOR", "inf"),
         ("PORTAL_QUEUES__OUTBOX__KEEP_PAYLOAD", "yes"),
         ("PORTAL_QUEUES__OUTBOX__ON_UNAVAILABLE", "ignore"),
+        ("PORTAL_NOTIFICATIONS__CUSTOMER_SOURCE_URL", "https://u:s3cret@crm"),
+        ("PORTAL_NOTIFICATIONS__CUSTOMER_ATTEMPTS", "7"),
+        ("PORTAL_NOTIFICATIONS__SMTP_URL", "http://u:s3cret@mail"),
+        ("PORTAL_NOTIFICATIONS__SMTP_TIMEOUT_MS", "60000"),
+        ("PORTAL_NOTIFICATIONS__FROM", "nobody"),
         ("PORTAL_LOG__FORMAT", "xml"),
         ("PORTAL_LOG__FILTER", "info,[[["),
     ];
@@ -239,8 +246,15 @@ fn what_a_command_needs_is_named_with_an_example() {
 #[test]
 fn no_password_is_in_the_debug_output() {
     let secret = |url: &str| format!("{url}://user:s3cret@host/x");
-    let config = load(&[("DATABASE_URL", &secret("postgres")), ("AMQP_URL", &secret("amqps"))]).unwrap();
+    let config = load(&[
+        ("DATABASE_URL", &secret("postgres")),
+        ("AMQP_URL", &secret("amqps")),
+        ("PORTAL_NOTIFICATIONS__SMTP_URL", &secret("smtps")),
+        ("PORTAL_NOTIFICATIONS__CUSTOMER_SOURCE_URL", &format!("{}/{{id}}", secret("https"))),
+    ])
+    .unwrap();
     let shown = format!("{config:?}");
     assert!(shown.contains("postgres://user:***@host/x") && shown.contains("amqps://user:***@host/x"), "{shown}");
+    assert!(shown.contains("smtps://user:***@host/x"), "{shown}");
     assert!(!shown.contains("s3cret"));
 }

@@ -47,15 +47,16 @@ impl DevBus {
     }
 
     /// What the workers publish to, and receive from.
-    pub(super) fn wiring(&self, config: &Config) -> Wiring {
-        match self {
+    pub(super) fn wiring(&self, config: &Config) -> Result<Wiring, Failure> {
+        let notifications = worker::sender(config)?;
+        Ok(match self {
             // it hands events to the consumer groups by itself
-            Self::Embedded { shared, .. } => Wiring::to(shared.clone()),
+            Self::Embedded { shared, .. } => Wiring { notifications, ..Wiring::to(shared.clone()) },
             Self::RabbitMq { shared, settings, .. } => {
                 let receive = Some(worker::receive(config, settings.clone()));
-                Wiring { receive, ..Wiring::to(shared.clone()) }
+                Wiring { receive, notifications, ..Wiring::to(shared.clone()) }
             }
-        }
+        })
     }
 
     pub(super) fn broker_state(&self) -> watch::Receiver<BrokerState> {
