@@ -44,6 +44,8 @@ pub(crate) async fn send(sender: Arc<Sender>, job: SendNotification, context: Jo
     };
     match sender.deliver(&outgoing, &job, &context).await {
         Ok(delivery) => Ok(domain::run(&context.db, &ctx, FinishNotification(delivery)).await?),
+        // nobody was asked
+        Err(error @ JobError::Snooze(_)) => Err(error),
         Err(error) => {
             domain::run(&context.db, &ctx, NoteFailure { id: job.id, error: error.to_string() }).await?;
             Err(error)

@@ -139,15 +139,27 @@ fn refused(error: &smtp::Error) -> Option<JobError> {
 
 fn said(error: &smtp::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(format!("the mail server: {error}"), |text, cause| {
+    let text = causes.fold(format!("the mail server: {error}"), |text, cause| {
         let cause = cause.to_string();
         if text.contains(&cause) { text } else { format!("{text}: {cause}") }
-    })
+    });
+    storable(&text)
+}
+
+/// Words of another machine: one line of them, not too long, without what PostgreSQL takes no text with.
+fn storable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_says_can_be_stored() {
+        assert_eq!(storable("550 no\0such\r\nmailbox"), "550 no such  mailbox");
+        assert_eq!(storable(&"é".repeat(501)).chars().count(), 500);
+    }
 
     #[test]
     fn a_wrong_setting_is_named_and_no_password_shown() {
