@@ -47,7 +47,7 @@ impl Default for Settings {
             breaker_pause: Duration::from_secs(30),
             smtp_url: None,
             smtp_timeout: Duration::from_secs(20),
-            from: "Offgrid Portal <portal@offgrid.example>".to_owned(),
+            from: "portal@offgrid.example".to_owned(),
         }
     }
 }
