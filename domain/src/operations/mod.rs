@@ -19,6 +19,7 @@
 //! | `queue_not_found` | not found | no worker ever served this queue, and it has no jobs |
 //! | `queue_already_paused` | conflict | pausing a paused queue |
 //! | `queue_not_paused` | conflict | resuming a queue that is not paused |
+//! | `timeline_not_found` | not found | no event has to do with what is asked for |
 
 mod commands;
 mod model;
@@ -32,6 +33,9 @@ pub use commands::{
 };
 pub use model::{
     Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, JobDetail, JobFilter, JobId, JobState, JobSummary,
-    Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult, Worker, WorkerState,
+    Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult, Step, Timeline,
+    TimelineEntry, TimelineOf, Worker, WorkerState,
 };
-pub use queries::{COUNT_LIMIT, GetDeadLetter, GetJob, ListDeadLetters, ListJobs, ListQueues, ListWorkers};
+pub use queries::{
+    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListDeadLetters, ListJobs, ListQueues, ListWorkers, MOST_ENTRIES,
+};

@@ -4,6 +4,7 @@ mod filter;
 mod job;
 mod queue;
 mod state;
+mod timeline;
 
 pub use filter::JobFilter;
 pub use job::{
@@ -12,6 +13,7 @@ pub use job::{
 };
 pub use queue::{Outage, Pause, Queue, QueueCounts, Worker, WorkerState};
 pub use state::{DeadReason, JobState};
+pub use timeline::{Step, Timeline, TimelineEntry, TimelineOf};
 
 use crate::kernel::error::FieldError;
 use crate::kernel::input;

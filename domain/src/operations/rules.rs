@@ -86,6 +86,10 @@ pub(super) fn queue_not_paused() -> Rejection {
     Rejection::conflict("queue_not_paused", "the queue is not paused")
 }
 
+pub(super) fn timeline_not_found() -> Rejection {
+    Rejection::not_found("timeline_not_found", "no event of the log has to do with it")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ mod dead_letters;
 mod jobs;
 mod lists;
 mod queues;
+mod timeline;
 
 use std::time::Duration;
 

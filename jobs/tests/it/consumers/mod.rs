@@ -8,6 +8,7 @@ mod outage;
 mod saga;
 mod saga_failures;
 mod stopping;
+mod timeline;
 
 use std::sync::Arc;
 
