@@ -5,6 +5,7 @@ mod input;
 mod jobs;
 mod output;
 mod queues;
+mod timeline;
 mod workers;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -17,5 +18,6 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .nest("/dead-letters", dead_letters::routes())
         .nest("/jobs", jobs::routes())
         .nest("/queues", queues::routes())
+        .nest("/timeline", timeline::routes())
         .nest("/workers", workers::routes())
 }

@@ -20,6 +20,7 @@ REFUSED_FOR_A_REASON = {
     "customer_group_unknown": "an id of the right form need not be that of a group",
     "cursor_invalid": "a cursor is opaque: only the server makes valid ones",
     "currency_unknown": "the pattern admits every three letters; which are in use is ISO 4217's to say",
+    "one_id_only": "exactly one of four parameters: a description of an API cannot say so",
     "ids_or_filter": "either of two fields, not both: said in words, to spare clients a union type",
     "as_of_or_version": "as `ids_or_filter`",
     "quantity_out_of_range": "an adjustment by 0 is none: a range with a hole is more than most clients understand",
