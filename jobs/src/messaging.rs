@@ -1,8 +1,8 @@
-//! What the messaging module's jobs do: publishing committed events, and reading messages again.
+//! What the messaging module's jobs do: publishing committed events, reading messages again, and replays.
 
 use std::sync::Arc;
 
-use domain::messaging::{PublishEvent, ReadMessage};
+use domain::messaging::{self, PublishEvent, ReadMessage, ReplayEvents};
 
 use crate::bus::consumer::{self, Intake, Unreadable};
 use crate::bus::{Bus, PublishError};
@@ -36,6 +36,18 @@ pub(crate) async fn read_message(reactions: Arc<Reactions>, job: ReadMessage, co
     let arrival = consumer::restore(&job).map_err(unreadable)?;
     intake.read(&arrival).map_err(unreadable)?;
     Ok(intake.take(&[arrival]).await?)
+}
+
+/// Hands the next events of a replay to its consumer group.
+pub(crate) async fn replay_events(reactions: Arc<Reactions>, job: ReplayEvents, context: JobContext) -> JobResult {
+    let Some(consumer) = messaging::replay_consumer(&context.db, job.replay).await? else { return Ok(()) };
+    let types = reactions.types_of(&consumer);
+    if types.is_empty() {
+        // another release, which runs beside this one, may know it
+        let message = format!("there is no consumer group {consumer}");
+        return Err(JobError::Transient { class: "unknown_consumer", message });
+    }
+    Ok(messaging::replay_step(&context.db, &job, &types).await?)
 }
 
 fn job_error(error: PublishError) -> JobError {

@@ -139,6 +139,11 @@ impl Reactions {
         self.0.keys().filter(move |(_, t)| *t == event_type).map(|(group, _)| *group)
     }
 
+    /// The types that a group reacts to.
+    pub(crate) fn types_of(&self, group: &str) -> Vec<String> {
+        self.0.keys().filter(|(g, _)| *g == group).map(|(_, event_type)| (*event_type).to_owned()).collect()
+    }
+
     /// The queue of every group and type, on the broker.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         self.0.keys().map(|(group, event_type)| Subscription::of(group, event_type)).collect()

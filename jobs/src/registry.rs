@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
-use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage};
+use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 use domain::notifications::SendNotification;
 use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use domain::products::{ProductChanged, ProductCreated};
@@ -21,7 +21,7 @@ use crate::{messaging, notifications, orders, stock};
 /// Every kind of job and the function that runs it.
 pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>, sender: Arc<notifications::Sender>) -> Kinds {
     let groups = reactions.groups();
-    let (handle, exhausted, read) = (reactions.clone(), reactions.clone(), reactions);
+    let (handle, exhausted, read, replay) = (reactions.clone(), reactions.clone(), reactions.clone(), reactions);
     Kinds::default()
         .job(move |job: PublishEvent, context| messaging::publish_event(bus.clone(), job, context))
         .job(move |job: HandleEvent, context| handle.clone().handle(job, context))
@@ -31,6 +31,7 @@ pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>, sender: Arc<notificat
         .also_in::<ReadMessage>(&groups)
         .job(move |job: SendNotification, context| notifications::send(sender.clone(), job, context))
         .on_exhausted::<SendNotification, _>(|failed, tx| notifications::give_up(failed, tx).boxed())
+        .job(move |job: ReplayEvents, context| messaging::replay_events(replay.clone(), job, context))
 }
 
 /// Every consumer group, the event types it reacts to, and the function that does. Each line is a

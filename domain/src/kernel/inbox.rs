@@ -8,10 +8,13 @@
 //! A message that is delivered again finds its row; a job that runs again finds its mark. Between
 //! the two lies a committed job, so an acknowledged event cannot get lost.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ulid::Ulid;
+use uuid::Uuid;
 
 use super::ctx::{CorrelationId, TenantId};
 use super::db::Db;
@@ -45,6 +48,29 @@ pub struct ReceivedEvent {
     pub traceparent: Option<String>,
     /// CloudEvents `data`.
     pub data: Box<RawValue>,
+    /// Extension `replayid`, of an event that is handed over again.
+    #[serde(default, rename = "replayid", skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayMark>,
+}
+
+/// The mark of an event that a replay hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayMark {
+    /// Which replay.
+    pub id: Uuid,
+    /// Whether it has its effect also if it had it before.
+    pub force: bool,
+}
+
+impl ReceivedEvent {
+    /// The source under which the inbox knows it: that of a forced replay is the replay's own, so that the
+    /// event happens once more, and once in each such replay.
+    pub(crate) fn inbox_source(&self) -> Cow<'_, str> {
+        match self.replay {
+            Some(ReplayMark { id, force: true }) => format!("{}#replay={id}", self.source).into(),
+            _ => (&*self.source).into(),
+        }
+    }
 }
 
 /// Makes a job in the queue of its consumer group for every event that the group does not have yet,
@@ -63,7 +89,7 @@ pub async fn receive(db: &Db, arrived: &[HandleEvent]) -> Result<u64, Error> {
     Ok(received)
 }
 
-fn handler_job(arrival: &HandleEvent) -> Result<NewJob, Error> {
+pub(crate) fn handler_job(arrival: &HandleEvent) -> Result<NewJob, Error> {
     let payload = serde_json::to_vec(arrival).map_err(|e| Error::Internal(format!("{}: {e}", HandleEvent::KIND)))?;
     Ok(NewJob {
         id: Ulid::from(uuid::Uuid::now_v7()),
@@ -85,12 +111,13 @@ fn handler_job(arrival: &HandleEvent) -> Result<NewJob, Error> {
 /// [`Error::Database`].
 pub async fn claim_effect(tx: &mut Tx, arrival: &HandleEvent, job_id: &str) -> Result<bool, Error> {
     let event = &arrival.event;
+    tx.mark_replay(event.replay.map(|mark| mark.id));
     let marked = sqlx::query!(
         "insert into kernel.inbox as i (event_id, source, consumer, tenant_id, job_id, handled_at)
          values ($1, $2, $3, $4, $5, now())
          on conflict (event_id, source, consumer) do update set handled_at = now() where i.handled_at is null",
         event.id,
-        event.source,
+        event.inbox_source().into_owned(),
         arrival.consumer,
         event.tenant_id.as_str(),
         job_id

@@ -3,15 +3,19 @@
 //! `run_at` and `created_at` come from the database's clock, so that an API host with a wrong one
 //! delays nothing.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::ctx::{Actor, Ctx, Scope};
 use super::db::Db;
 use super::error::Error;
 use super::event::Envelope;
 use super::idempotency::Kept;
+use super::inbox;
 use super::job::{Job, NewJob};
-use crate::messaging::HandleEvent;
+use crate::messaging::{HandleEvent, ReplayEvents};
 
 /// Inserts jobs with one statement, in the order given.
 ///
@@ -134,6 +138,64 @@ pub(crate) async fn publish(
             execute!("src/kernel/queue_publish_answered.sql", route, key, status, sqlx::types::Json(headers) as _, body)
         }
     };
+    Ok(())
+}
+
+/// What a step of a replay does.
+pub(crate) struct HandOver<'a> {
+    pub(crate) replay: Uuid,
+    /// Whose turn it must be.
+    pub(crate) step: i64,
+    pub(crate) arrivals: &'a [HandleEvent],
+    /// Where the replay is afterwards.
+    pub(crate) cursor: i64,
+    /// The step after this one …
+    pub(crate) next: &'a ReplayEvents,
+    /// … this much later.
+    pub(crate) delay: Duration,
+}
+
+/// Inserts a handler job for every event that its group does not have yet and the job of the next step, and
+/// moves the replay on, with one statement; nothing if it is not this step's turn.
+pub(crate) async fn hand_over(db: &Db, over: HandOver<'_>) -> Result<(), Error> {
+    let arrived = over.arrivals;
+    let jobs = arrived.iter().map(inbox::handler_job).collect::<Result<Vec<_>, _>>()?;
+    let next = NewJob::new(over.next).map_err(|e| Error::Internal(format!("{}: {e}", ReplayEvents::KIND)))?;
+    let column = |of: fn(&HandleEvent) -> String| arrived.iter().map(of).collect::<Vec<String>>();
+    let ids: Vec<String> = jobs.iter().map(|j| j.id.to_string()).collect();
+    let payloads: Vec<Vec<u8>> = jobs.iter().map(|j| j.payload.clone()).collect();
+    let limits: Vec<i32> = arrived.iter().map(|a| max_attempts(db, &a.consumer)).collect();
+    let traceparents: Vec<Option<String>> = arrived.iter().map(|a| a.event.traceparent.clone()).collect();
+    let delay_ms = i64::try_from(over.delay.as_millis()).unwrap_or(i64::MAX);
+    let done = db.ask(async |conn| {
+        sqlx::query_file!(
+            "src/kernel/queue_replay.sql",
+            &column(|a| a.event.id.clone()),
+            &column(|a| a.event.inbox_source().into_owned()),
+            &column(|a| a.consumer.clone()),
+            &ids,
+            &payloads,
+            &limits,
+            &column(|a| a.event.subject.clone()),
+            &column(|a| a.event.tenant_id.as_str().to_owned()),
+            &column(|a| a.event.correlation_id.as_str().to_owned()),
+            &traceparents as &[Option<String>],
+            HandleEvent::KIND,
+            over.replay,
+            over.step,
+            over.cursor,
+            next.id.to_string(),
+            next.queue,
+            next.kind,
+            next.payload,
+            max_attempts(db, next.queue),
+            delay_ms,
+        )
+        .execute(conn)
+        .await
+    });
+    done.await?;
+    db.ring([next.queue.to_owned()]);
     Ok(())
 }
 

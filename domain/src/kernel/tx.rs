@@ -22,6 +22,7 @@ pub struct Tx {
     db: Db,
     ctx: Ctx,
     now: DateTime<Utc>,
+    replay: Option<Uuid>,
     events: Vec<Envelope>,
     queues: BTreeSet<String>,
 }
@@ -35,6 +36,7 @@ impl Tx {
             ctx: ctx.clone(),
             // what PostgreSQL stores: microseconds
             now: Utc::now().trunc_subsecs(6),
+            replay: None,
             events: Vec::new(),
             queues: BTreeSet::new(),
         })
@@ -53,6 +55,15 @@ impl Tx {
     /// The command's one instant, in microseconds.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// The replay that the event belongs to which is handled here; none of an event that just arrived.
+    pub fn replay(&self) -> Option<Uuid> {
+        self.replay
+    }
+
+    pub(crate) fn mark_replay(&mut self, replay: Option<Uuid>) {
+        self.replay = replay;
     }
 
     /// The tenant whose rows this transaction sees.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::kernel::event::Envelope;
 use crate::kernel::inbox::ReceivedEvent;
@@ -58,4 +59,18 @@ pub struct ReadMessage {
 impl Job for ReadMessage {
     const KIND: &'static str = "read-message.v1";
     const QUEUE: &'static str = DEFAULT_GROUP;
+}
+
+/// One step of a replay.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReplayEvents {
+    /// Which.
+    pub replay: Uuid,
+    /// The first is 0.
+    pub step: i64,
+}
+
+impl Job for ReplayEvents {
+    const KIND: &'static str = "replay-events.v1";
+    const QUEUE: &'static str = "replays";
 }

@@ -92,6 +92,7 @@ fn event(received: Received) -> Result<ReceivedEvent, Unreadable> {
         correlation_id: correlation,
         traceparent: received.extension("traceparent"),
         data: received.data.ok_or_else(|| missing("data"))?,
+        replay: None,
     };
     storable(&event).map_err(|name| wrong(name, "expected 1 to 255 characters, and no NUL"))?;
     Ok(event)

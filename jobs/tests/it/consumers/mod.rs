@@ -5,6 +5,7 @@ mod failures;
 mod intake;
 mod notifications;
 mod outage;
+mod replay;
 mod saga;
 mod saga_failures;
 mod stopping;

@@ -1,0 +1,82 @@
+//! Starts and stops replays.
+
+use uuid::Uuid;
+
+use crate::kernel::command::Command;
+use crate::kernel::error::Error;
+use crate::kernel::page::SearchText;
+use crate::kernel::tx::Tx;
+use crate::operations::Reason;
+
+use super::jobs::ReplayEvents;
+use super::model::{Rate, Repeat, Replay, ReplayFilter, ReplayState};
+use super::{queries, rules, store};
+
+/// Hands stored events to a consumer group again: those there are now and for which the filter holds.
+#[derive(Debug, Clone)]
+pub struct StartReplay {
+    /// The group.
+    pub consumer: SearchText,
+    /// Which events.
+    pub filter: ReplayFilter,
+    /// How fast.
+    pub rate: Rate,
+    /// What becomes of those it has already.
+    pub repeat: Repeat,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What an operator does to a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayChange {
+    /// Nothing more is handed over until it is resumed.
+    Pause,
+    /// It goes on where it stopped.
+    Resume,
+    /// Nothing more is handed over.
+    Cancel,
+}
+
+/// Pauses, resumes or cancels a replay. Rejected with `replay_not_found`, `replay_not_running`,
+/// `replay_not_paused` or `replay_ended`.
+#[derive(Debug, Clone)]
+pub struct ChangeReplay {
+    /// Which.
+    pub id: Uuid,
+    /// How.
+    pub change: ReplayChange,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Command for StartReplay {
+    type Output = Replay;
+
+    async fn handle(self, tx: &mut Tx) -> Result<Replay, Error> {
+        let id = Uuid::now_v7();
+        store::insert(tx, id, &self).await?;
+        tx.enqueue(&ReplayEvents { replay: id, step: 0 }).await?;
+        queries::replay(tx, id).await?.ok_or_else(|| rules::replay_not_found().into())
+    }
+}
+
+impl Command for ChangeReplay {
+    type Output = Replay;
+
+    async fn handle(self, tx: &mut Tx) -> Result<Replay, Error> {
+        let now = store::lock(tx, self.id).await?.ok_or_else(rules::replay_not_found)?;
+        let state = match self.change {
+            ReplayChange::Pause => rules::can_be_paused(now.state).map(|()| ReplayState::Paused)?,
+            ReplayChange::Resume => rules::can_be_resumed(now.state).map(|()| ReplayState::Running)?,
+            ReplayChange::Cancel => rules::can_be_cancelled(now.state).map(|()| ReplayState::Cancelled)?,
+        };
+        // a new number, so that the job of before, should it still be waiting, does nothing
+        let step = now.step + 1;
+        store::set_state(tx, self.id, state, step, &self.reason).await?;
+        if state == ReplayState::Running {
+            tx.enqueue(&ReplayEvents { replay: self.id, step }).await?;
+        }
+        queries::replay(tx, self.id).await?.ok_or_else(|| rules::replay_not_found().into())
+    }
+}

@@ -1,0 +1,172 @@
+//! Stored events handed to a group again, through the inbox: no bus has a part in it.
+
+use domain::customers::CustomerChanged;
+use domain::kernel::event::Event as _;
+use domain::kernel::page::SearchText;
+use domain::messaging::{
+    ChangeReplay, CountReplay, GetReplay, Rate, Repeat, Replay, ReplayChange, ReplayCounts, ReplayEvents, ReplayFilter,
+    ReplayState, StartReplay, replay_step,
+};
+use domain::operations::Reason;
+use domain::{Ctx, Error, Scope};
+use jobs::reactions::Reactions;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{Carrier, FIRST, SECOND, Worker, both, database, first};
+use crate::delivery::{customers, emit};
+use crate::support::{TestDb, ctx, quick};
+
+/// As an operator.
+fn admin() -> Ctx {
+    Ctx { scope: Scope::Installation, ..ctx() }
+}
+
+fn reason() -> Reason {
+    Reason::parse("a new projection", "").unwrap()
+}
+
+fn to(group: &str) -> StartReplay {
+    StartReplay {
+        consumer: SearchText::parse(group, "").unwrap(),
+        filter: ReplayFilter::default(),
+        rate: Rate::new(10_000, "").unwrap(),
+        repeat: Repeat::Skip,
+        reason: reason(),
+    }
+}
+
+async fn begin(db: &TestDb, start: StartReplay) -> Uuid {
+    domain::run(&db.api, &admin(), start).await.unwrap().id
+}
+
+async fn get(db: &TestDb, id: Uuid) -> Replay {
+    domain::fetch(&db.api, &admin(), GetReplay { id }).await.unwrap()
+}
+
+async fn change(db: &TestDb, id: Uuid, change: ReplayChange) -> Result<Replay, Error> {
+    domain::run(&db.api, &admin(), ChangeReplay { id, change, reason: reason() }).await
+}
+
+/// One step, as the job does it that is next.
+async fn step(db: &TestDb, id: Uuid) {
+    let step = db.count(&format!("select step from messaging.replays where id = '{id}'")).await;
+    let types = [CustomerChanged::TYPE.to_owned()];
+    replay_step(&db.worker, &ReplayEvents { replay: id, step }, &types).await.unwrap();
+}
+
+async fn completed(db: &TestDb, replays: i64) {
+    db.until("select count(*) from messaging.replays where state = 'completed'", replays).await;
+    db.until("select count(*) from apalis.jobs", 0).await;
+}
+
+/// An event of another aggregate, in a transaction that is left open.
+const LATE: &str = "insert into kernel.events (id, type, source, subject, occurred_at, module, aggregate_id, sequence,
+        tenant_id, actor, correlation_id, causation_id, data, job_id)
+    select gen_random_uuid(), type, source, subject, occurred_at, module, aggregate_id, sequence + 1000, tenant_id,
+        actor, correlation_id, causation_id, data, job_id
+    from kernel.events order by position limit 1
+    returning position";
+
+#[sqlx::test(migrations = false)]
+async fn an_event_that_commits_late_is_not_skipped(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    emit(&db.api, &customers(2), 1..=1).await;
+    let mut late = db.owner.begin().await.unwrap();
+    let position: i64 = sqlx::query_scalar(LATE).fetch_one(&mut *late).await.unwrap();
+    emit(&db.api, &customers(3), 1..=1).await;
+
+    // the naive way: whatever can be seen after the cursor
+    let after = async |cursor: i64| -> Vec<i64> {
+        let select = "select position from kernel.events where position > $1 order by position";
+        sqlx::query_scalar(select).bind(cursor).fetch_all(&db.owner).await.unwrap()
+    };
+    let mut naive = after(0).await;
+
+    let id = begin(&db, to(FIRST)).await;
+    step(&db, id).await;
+    let waiting = get(&db, id).await;
+    assert_eq!((waiting.position, waiting.matched, waiting.state), (0, 0, ReplayState::Running));
+    late.commit().await.unwrap();
+
+    naive.extend(after(*naive.last().unwrap()).await);
+    assert_eq!((naive.len(), naive.contains(&position)), (5, false), "the naive cursor has skipped it for ever");
+
+    // what is committed after the replay was ordered does not belong to it
+    emit(&db.api, &customers(1), 1..=1).await;
+    step(&db, id).await;
+    let done = get(&db, id).await;
+    assert_eq!((done.state, done.matched, done.handed_over), (ReplayState::Completed, 6, 6));
+    assert_eq!(db.count("select count(*) from kernel.inbox").await, 6);
+    let skipped = format!(
+        "select count(*) from kernel.events e where position <= {} and not exists (
+             select from kernel.inbox i where i.event_id = e.id::text)",
+        done.last_position
+    );
+    assert_eq!(db.count(&skipped).await, 0);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_new_group_gets_everything_in_order_and_the_others_nothing(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    let only_first = Reactions::default().on::<CustomerChanged, _>(FIRST, first);
+    let worker = Worker::start(&db.worker, Carrier::Embedded.wiring(&db.worker, &only_first));
+    emit(&db.api, &customers(20), 1..=5).await;
+    db.until("select count(*) from effects", 100).await;
+    worker.stop().await;
+
+    let counts = CountReplay { consumer: to(FIRST).consumer, filter: ReplayFilter::default() };
+    let counts = domain::fetch(&db.api, &admin(), counts).await.unwrap();
+    assert_eq!(counts, ReplayCounts { matched: 100, known: 100 });
+    let id = begin(&db, to(SECOND)).await;
+    let skipped = begin(&db, to(FIRST)).await;
+    let worker = Worker::start(&db.worker, Carrier::Embedded.wiring(&db.worker, &both()));
+    completed(&db, 2).await;
+    assert_eq!((get(&db, id).await.matched, get(&db, id).await.handed_over), (100, 100));
+    assert_eq!((get(&db, skipped).await.matched, get(&db, skipped).await.handed_over), (100, 0));
+    super::assert_effects(&db, 20, 5).await;
+
+    // handled once more, and once in this replay
+    let forced = begin(&db, StartReplay { repeat: Repeat::Force, ..to(FIRST) }).await;
+    completed(&db, 3).await;
+    worker.stop().await;
+    assert_eq!(get(&db, forced).await.handed_over, 100);
+    assert_eq!(db.count("select count(*) from effects").await, 300);
+    let marked = format!(
+        "select count(*) from jobs.completed
+         where convert_from(payload, 'utf8')::jsonb -> 'event' -> 'replayid' ->> 'id' = '{forced}'"
+    );
+    assert_eq!(db.count(&marked).await, 100);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_step_that_runs_again_repeats_nothing_and_the_rate_sets_the_next(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    emit(&db.api, &customers(5), 1..=1).await;
+    let rate = Rate::new(2, "").unwrap();
+    let id = begin(&db, StartReplay { rate, ..to(FIRST) }).await;
+    let types = [CustomerChanged::TYPE.to_owned()];
+    for _ in 0..2 {
+        replay_step(&db.worker, &ReplayEvents { replay: id, step: 0 }, &types).await.unwrap();
+        assert_eq!(get(&db, id).await.handed_over, 2);
+    }
+    // two events, two a second
+    let next = "select count(*) from apalis.jobs where kind = 'replay-events.v1' and deferred
+        and run_at - created_at = interval '1 second'";
+    assert_eq!(db.count(next).await, 1);
+
+    assert_eq!(change(&db, id, ReplayChange::Pause).await.unwrap().state, ReplayState::Paused);
+    step(&db, id).await;
+    assert_eq!(get(&db, id).await.handed_over, 2, "paused");
+    let resumed = change(&db, id, ReplayChange::Resume).await.unwrap();
+    assert_eq!((resumed.state, resumed.changed_by.as_deref()), (ReplayState::Running, Some("tester")));
+    step(&db, id).await;
+    assert_eq!(get(&db, id).await.handed_over, 4);
+    let cancelled = change(&db, id, ReplayChange::Cancel).await.unwrap();
+    assert!(cancelled.ended_at.is_some());
+    step(&db, id).await;
+    assert_eq!(get(&db, id).await.handed_over, 4, "cancelled");
+    for not_any_more in [ReplayChange::Pause, ReplayChange::Resume, ReplayChange::Cancel] {
+        assert!(change(&db, id, not_any_more).await.is_err());
+    }
+}
