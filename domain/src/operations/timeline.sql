@@ -1,15 +1,16 @@
 -- $1 events  $2 the same as text  $3 limit
 --
--- One look-up by key per event, and per job of it: laterals, so that no plan reads a whole table. The places
--- break ties, cause before effect: a transaction has one now().
+-- One look-up by key per event, and per job of it: laterals that `offset 0` keeps apart, so that no plan reads a
+-- whole table, not even the hot one, of which statistics know little. The places break ties, cause before
+-- effect: a transaction has one now().
 with logged as materialized (
     select e.* from unnest($1::uuid[]) as asked (id) cross join lateral (
-        select * from kernel.events e where e.id = asked.id) e
+        select * from kernel.events e where e.id = asked.id offset 0) e
 ),
 -- the primary key of the inbox begins with the event
 received as materialized (
     select i.* from unnest($2::text[]) as asked (id) cross join lateral (
-        select * from kernel.inbox i where i.event_id = asked.id) i
+        select * from kernel.inbox i where i.event_id = asked.id offset 0) i
 ),
 work as materialized (
     select e.job_id, e.id::text as event_id from logged e
@@ -45,7 +46,7 @@ entries as (
     union all
     select p.published_at, 5, 'confirmed', null, 'outbox', w.event_id, w.job_id, null, null, null,
            null, null, p.attempt, 'confirmed', null, null, null, null
-    from work w cross join lateral (select * from jobs.publications p where p.job_id = w.job_id) p
+    from work w cross join lateral (select * from jobs.publications p where p.job_id = w.job_id offset 0) p
     union all
     select i.handled_at, 6, 'handled', null, i.consumer, i.event_id, i.job_id, null, null, i.tenant_id,
            null, null, null, null, null, null, null, null
@@ -53,19 +54,19 @@ entries as (
     union all
     select c.completed_at, 7, 'completed', c.worker, c.queue, w.event_id, w.job_id, null, c.subject, c.tenant_id,
            c.correlation_id, null, c.attempt, c.state, null, null, c.started_at, null
-    from work w cross join lateral (select * from jobs.completed c where c.id = w.job_id) c
+    from work w cross join lateral (select * from jobs.completed c where c.id = w.job_id offset 0) c
     union all
     select d.died_at, 8, 'dead_letter', null, d.queue, w.event_id, w.job_id, null, d.subject, d.tenant_id,
            d.correlation_id, d.causation_id, d.attempts, case when d.discarded_at is null then 'dead' else 'discarded' end,
            d.error, d.reason, null, null
-    from work w cross join lateral (select * from jobs.dead_letters d where d.id = w.job_id) d
+    from work w cross join lateral (select * from jobs.dead_letters d where d.id = w.job_id offset 0) d
     union all
     -- what comes next stands after everything that happened
     select case o.state when 'running' then o.started_at else greatest(now(), o.next_run_at) end, 9,
            case o.state when 'running' then 'running' else 'next' end, o.worker, o.queue, w.event_id,
            w.job_id, null, o.subject, o.tenant_id, o.correlation_id, o.causation_id, o.attempts + 1, o.state, o.error,
            null, o.started_at, o.next_run_at
-    from work w cross join lateral (select * from jobs.overview o where o.place = 'live' and o.id = w.job_id) o
+    from work w cross join lateral (select * from jobs.overview o where o.place = 'live' and o.id = w.job_id offset 0) o
 )
 select at as "at!", step as "step!: Step", who, queue, event_id, job_id, event_type, subject, tenant_id as tenant,
        correlation_id, causation_id, attempt, outcome, error, reason, started_at, next_run_at
