@@ -5,6 +5,7 @@ mod input;
 mod jobs;
 mod output;
 mod queues;
+mod replays;
 mod timeline;
 mod workers;
 
@@ -18,6 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .nest("/dead-letters", dead_letters::routes())
         .nest("/jobs", jobs::routes())
         .nest("/queues", queues::routes())
+        .nest("/replays", replays::routes())
         .nest("/timeline", timeline::routes())
         .nest("/workers", workers::routes())
 }

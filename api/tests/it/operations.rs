@@ -1,5 +1,7 @@
 //! `/v1/admin` on the wire. What the commands do is tested in `domain`.
 
+mod stories;
+
 use api::examples::{DEAD_LETTER, DEAD_LETTER_TO_DISCARD, JOB, JOB_TO_CANCEL};
 use domain::kernel::policy::QueuePolicies;
 use domain::operations::AddDemoJobs;
@@ -55,10 +57,12 @@ fn why() -> Value {
 #[sqlx::test(migrations = false)]
 async fn every_admin_example_works_as_it_stands(pool: PgPool) {
     let app = app(pool).await;
-    // a timeline has no example in its path: it needs one of its parameters
-    let admin = operations().into_iter().filter(|o| o.path.starts_with("/v1/admin") && o.path != "/v1/admin/timeline");
+    // a timeline has no example in its path: it needs one of its parameters; and there is no replay yet
+    let admin = operations().into_iter().filter(|o| {
+        o.path.starts_with("/v1/admin") && o.path != "/v1/admin/timeline" && !o.path.contains("/replays/{id}")
+    });
     let admin: Vec<_> = admin.collect();
-    assert_eq!(admin.len(), 13);
+    assert_eq!(admin.len(), 15);
     for operation in admin {
         let mut call = app.call(&operation.method, &operation.example_path).role(ADMIN);
         if let Some(body) = &operation.example_body {
@@ -66,38 +70,6 @@ async fn every_admin_example_works_as_it_stands(pool: PgPool) {
         }
         let answer = call.send().await;
         assert_eq!(answer.status, 200, "{} {}: {}", operation.method, operation.path, answer.text);
-    }
-}
-
-#[sqlx::test(migrations = false)]
-async fn a_timeline_is_asked_for_by_one_id(pool: PgPool) {
-    let app = app(pool).await;
-    let customer = app.customer("ada@example.com").await;
-    let timeline = get(&app, &format!("timeline?customer={}", customer.id())).await;
-    assert_eq!(timeline.status, 200, "{}", timeline.text);
-    let steps: Vec<_> = timeline.json["data"].as_array().unwrap().iter().map(|entry| &entry["step"]).collect();
-    assert_eq!(json!(steps), json!(["command", "event", "outbox", "next"]));
-    assert_eq!(timeline.json["truncated"], false);
-    let event = timeline.json["data"][1]["eventId"].as_str().unwrap();
-    let of_event = get(&app, &format!("timeline?event={event}")).await;
-    // what comes next moves on with the clock
-    for entry in 0..3 {
-        assert_eq!(of_event.json["data"][entry], timeline.json["data"][entry]);
-    }
-    let correlation = timeline.json["data"][1]["correlationId"].as_str().unwrap();
-    assert_eq!(get(&app, &format!("timeline?correlationId={correlation}")).await.status, 200);
-
-    let missing = get(&app, &format!("timeline?order={}", customer.id())).await;
-    assert_eq!(missing.outcome(), (404, "timeline_not_found"));
-    for (query, code) in [
-        ("".to_owned(), "one_id_only"),
-        (format!("?event={event}&customer={}", customer.id()), "one_id_only"),
-        ("?event=x".to_owned(), "wrong_type"),
-        ("?correlationId=a%20b".to_owned(), "malformed"),
-    ] {
-        let refused = get(&app, &format!("timeline{query}")).await;
-        assert_eq!(refused.outcome(), (422, "validation_failed"), "{query}");
-        assert_eq!(refused.json["errors"][0]["code"], code, "{query}");
     }
 }
 
