@@ -53,7 +53,9 @@ grant select, update (state, cursor, step, matched, handed_over, changed_at, end
 -- Where the log ends, and who may still commit something before that. The position first: who took one
 -- up to it has the lock by then, or has ended.
 create function messaging.log_end(out last_position bigint, out waits_for text[])
-    language plpgsql volatile security definer set search_path = pg_catalog
+    language plpgsql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     execute format('select last_value from %s', pg_get_serial_sequence('kernel.events', 'position')) into last_position;
@@ -66,7 +68,9 @@ end
 $$;
 
 create function messaging.waits(p_replay uuid) returns boolean
-    language sql volatile security definer set search_path = pg_catalog
+    language sql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
     return exists (
         select from messaging.replays r
         join pg_locks l on l.virtualtransaction = any (r.waits_for)
@@ -78,7 +82,9 @@ create function messaging.waits(p_replay uuid) returns boolean
 -- p_window positions are looked at, however few of them match, along the primary key.
 create function messaging.replay_batch(p_replay uuid, p_types text[], p_limit integer, p_window bigint)
 returns setof kernel.events
-    language sql volatile security definer set search_path = pg_catalog
+    language sql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
 as $$
     select e.*
     from messaging.replays r

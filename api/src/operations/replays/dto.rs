@@ -262,6 +262,6 @@ mod tests {
 
     #[test]
     fn fuzz_replay_bodies() {
-        ::fuzz::target(env!("CARGO_MANIFEST_DIR"), "replay_bodies", |bytes| fuzz::body::<NewReplay>(bytes));
+        ::fuzz::target(env!("CARGO_MANIFEST_DIR"), "replay_bodies", fuzz::body::<NewReplay>);
     }
 }
