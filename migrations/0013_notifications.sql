@@ -26,6 +26,8 @@ create table notifications.notifications (
     tenant_id        text not null,
     order_id         uuid not null,
     customer_id      uuid not null,
+    -- the job that sends it
+    job_id           text collate "C" not null,
     event            text not null constraint notifications_event_known check (event in ('order-confirmed', 'order-cancelled')),
     channel          text not null constraint notifications_channel_known check (channel in ('email')),
     status           text not null constraint notifications_status_known
@@ -50,10 +52,11 @@ create table notifications.notifications (
         status not in ('sent', 'logged') or (recipient is not null and language is not null
             and template_version is not null and subject is not null))
 );
--- The keyset orders of the list. Those with a status are looked at row by row, but for the few that failed.
+-- The keyset orders of the list. Those with a status are looked at row by row, but for the few that are not done.
 create index notifications_created_at_idx on notifications.notifications (tenant_id, created_at, id);
-create index notifications_failed_idx on notifications.notifications (tenant_id, created_at, id) where status = 'failed';
--- every one is changed twice, and no index but that of failures
+create index notifications_open_idx on notifications.notifications (tenant_id, status, created_at, id)
+    where status in ('queued', 'failed');
+-- every one is changed twice
 alter table notifications.notifications set (fillfactor = 70);
 
 alter table notifications.templates enable row level security;
@@ -62,8 +65,10 @@ create policy tenant on notifications.templates to portal_api, portal_worker
     using (tenant_id = kernel.current_tenant()) with check (tenant_id = kernel.current_tenant());
 create policy tenant on notifications.notifications to portal_api, portal_worker
     using (tenant_id = kernel.current_tenant()) with check (tenant_id = kernel.current_tenant());
+-- what became of an order, whoever's it is
+create policy everything on notifications.notifications for select to portal_admin using (true);
 -- templates are never changed; only workers notify
 grant select, insert on notifications.templates to portal_api;
 grant select on notifications.templates to portal_worker;
-grant select on notifications.notifications to portal_api;
+grant select on notifications.notifications to portal_api, portal_admin;
 grant select, insert, update on notifications.notifications to portal_worker;

@@ -52,8 +52,9 @@ impl Wiring {
 /// cancelled; then finishes or hands back everything and closes the bus.
 pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) {
     let Wiring { bus, reactions, receive, notifications } = wiring;
+    let broker = Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) };
+    let dependencies = std::iter::once(broker).chain(notifications.dependency()).collect();
     let kinds = registry::kinds(bus.clone(), reactions.clone(), notifications);
-    let dependencies = vec![Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) }];
     // a group's events are taken in where its jobs are run
     let mut subscriptions = reactions.subscriptions();
     subscriptions.retain(|subscription| settings.serves(&subscription.group));

@@ -8,6 +8,7 @@ mod settings;
 
 use std::sync::Arc;
 
+use domain::kernel::job::Job as _;
 use domain::notifications::{
     Contact, Delivery, FailNotification, FinishNotification, NoteFailure, NotificationEvent, Outgoing,
     QueueNotification, SendNotification, StartNotification,
@@ -15,7 +16,7 @@ use domain::notifications::{
 use domain::orders::{OrderCancelled, OrderConfirmed};
 use domain::{Command as _, Error, Tx};
 
-use crate::runtime::{Exhausted, JobContext, JobError, JobResult, ctx_of};
+use crate::runtime::{Dependency, Exhausted, JobContext, JobError, JobResult, ctx_of};
 
 use customer_source::{CustomerSource, NoCustomer};
 use mail::{Mail, Message};
@@ -86,6 +87,12 @@ impl Sender {
             source_attempts: settings.customer_attempts,
             mail: Mail::new(settings)?,
         })
+    }
+
+    /// The mail server, for the queue that needs it; none if mails are logged.
+    pub(crate) fn dependency(&self) -> Option<Dependency> {
+        let up = self.mail.up()?;
+        Some(Dependency { queue: SendNotification::QUEUE, name: mail::MAIL_SERVER, up })
     }
 
     async fn deliver(

@@ -63,7 +63,7 @@ impl Config {
         self.auth.check()?;
         self.amqp.check()?;
         self.worker.check()?;
-        self.notifications.check(&self.queues.of("notifications"))?;
+        self.notifications.check(&self.queues.of("mail"))?;
         self.log.check()
     }
 }

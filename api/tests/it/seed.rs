@@ -32,9 +32,9 @@ pub(crate) async fn seed(owner: &PgPool) {
          insert into orders.lines (order_id, tenant_id, position, sku, name, price_amount, quantity, total_amount)
              values ('{ORDER}', '{TENANT}', 1, '{SKU}', 'Gas stove', 5490, 1, 5490);
          insert into notifications.notifications (id, tenant_id, order_id, customer_id, event, channel, status, attempts,
-                                                  used_fallback, created_at)
+                                                  used_fallback, created_at, job_id)
              values ('{NOTIFICATION}', '{TENANT}', '{ORDER}', '{ORDERING_CUSTOMER}', 'order-confirmed', 'email', 'queued', 0,
-                     false, now());
+                     false, now(), '');
          insert into kernel.events (id, type, source, subject, occurred_at, module, aggregate_id, sequence, tenant_id,
                                     actor, correlation_id, causation_id, data, job_id)
              values (gen_random_uuid(), 'com.offgrid.portal.customers.customer-created',

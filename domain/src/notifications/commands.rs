@@ -149,15 +149,15 @@ impl Command for QueueNotification {
 
     async fn handle(self, tx: &mut Tx) -> Result<(), Error> {
         let Self { event, order } = self;
-        if !store::insert(tx, event, (order.id, order.customer_id)).await? {
-            return Ok(());
-        }
-        let id = Notification::id_of(order.id, event);
+        let (id, of) = (Notification::id_of(order.id, event), (order.id, order.customer_id));
         // What an order's customer is told comes in order. Not the key of the events' handlers: a mail that
         // waits must not keep the next event from being heard.
         let key = format!("notifications/{}", order.id);
         let job = NewJob::new(&SendNotification { id, order })
             .map_err(|e| Error::Internal(format!("notification {id}: {e}")))?;
+        if !store::insert(tx, event, of, job.id).await? {
+            return Ok(());
+        }
         let subject = Some(format!("notifications/{id}"));
         tx.enqueue_all(vec![NewJob { ordering_key: Some(key), subject, ..job }]).await
     }

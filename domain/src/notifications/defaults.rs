@@ -34,10 +34,11 @@ Your order has the number {{ order.id }}.
 ";
 
 const CANCELLED_SUBJECT: &str = "Your order {{ order.id }} is cancelled";
+/// Without the reason: staff may have written it for staff.
 const CANCELLED_BODY: &str = "\
 Dear {{ customer.name }},
 
-your order {{ order.id }} over {{ order.total }} {{ order.currency }} is cancelled: {{ order.cancellation.reason }}.
+your order {{ order.id }} over {{ order.total }} {{ order.currency }} is cancelled.
 
 It was about:
 

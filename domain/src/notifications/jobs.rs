@@ -17,5 +17,6 @@ pub struct SendNotification {
 
 impl Job for SendNotification {
     const KIND: &'static str = "send-notification.v1";
-    const QUEUE: &'static str = "notifications";
+    // not that of the group which reacts to orders: a mail server that hangs must not keep events from being heard
+    const QUEUE: &'static str = "mail";
 }

@@ -15,6 +15,7 @@
 //! | `template_invalid` | invalid, in `errors`: `/subject`, `/body` | it does not compile, names what there is not, or does what it may not |
 //! | `version_conflict` | precondition failed | the caller's expected version is not the present one |
 
+mod allowed;
 mod commands;
 mod defaults;
 mod facts;

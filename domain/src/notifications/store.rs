@@ -1,6 +1,7 @@
 //! SQL that writes or locks notifications and templates, and the shapes of their rows.
 
 use chrono::{DateTime, Utc};
+use ulid::Ulid;
 use uuid::Uuid;
 
 use crate::kernel::error::{Error, Rejection, on_constraint};
@@ -60,12 +61,13 @@ pub(super) async fn insert(
     tx: &mut Tx,
     event: NotificationEvent,
     (order_id, customer_id): (Uuid, Uuid),
+    job_id: Ulid,
 ) -> Result<bool, Error> {
     let (tenant, now) = (tx.tenant()?, tx.now());
     let made = sqlx::query!(
         "insert into notifications.notifications (id, tenant_id, order_id, customer_id, event, channel, status, attempts,
-                                                  used_fallback, created_at)
-         values ($1, $2, $3, $4, $5, $6, 'queued', 0, false, $7)
+                                                  used_fallback, created_at, job_id)
+         values ($1, $2, $3, $4, $5, $6, 'queued', 0, false, $7, $8)
          on conflict do nothing",
         Notification::id_of(order_id, event),
         tenant.as_str(),
@@ -73,7 +75,8 @@ pub(super) async fn insert(
         customer_id,
         event.as_str(),
         Channel::Email.as_str(),
-        now
+        now,
+        job_id.to_string()
     )
     .execute(tx.conn())
     .await?;

@@ -7,6 +7,7 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message as Built};
 use lettre::transport::smtp;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::breaker::Breaker;
@@ -68,14 +69,23 @@ impl Mail {
     pub(super) fn ready(&self) -> Result<(), JobError> {
         match self {
             Self::Log => Ok(()),
-            Self::Smtp(smtp) => smtp.breaker.closed_for().map_or(Ok(()), |wait| Err(JobError::Snooze(wait))),
+            Self::Smtp(smtp) => smtp.breaker.open_for().map_or(Ok(()), |wait| Err(JobError::Snooze(wait))),
+        }
+    }
+
+    /// Whether there is a server, and any use in trying it.
+    pub(super) fn up(&self) -> Option<watch::Receiver<bool>> {
+        match self {
+            Self::Log => None,
+            Self::Smtp(smtp) => Some(smtp.breaker.up()),
         }
     }
 
     /// Sends or logs it.
     ///
     /// # Errors
-    /// Permanent when the server refuses it for good (5xx), else transient.
+    /// Permanent when the server refuses this mail for good (5xx), else transient; unavailable, which counts as no
+    /// attempt, when it did not answer and has not for a while.
     pub(super) async fn send(&self, message: Message<'_>) -> Result<NotificationStatus, JobError> {
         match self {
             Self::Log => {
@@ -91,9 +101,14 @@ impl Mail {
 impl Smtp {
     async fn send(&self, message: Message<'_>) -> Result<(), JobError> {
         let mail = self.build(&message)?;
-        let unavailable = |message: String| JobError::Transient { class: "smtp_unavailable", message };
         let Some(call) = self.breaker.call() else {
-            return Err(JobError::Snooze(self.breaker.closed_for().unwrap_or_default()));
+            return Err(JobError::Snooze(self.breaker.open_for().unwrap_or_default()));
+        };
+        // the job that tries whether the server is back is not at fault when it is not
+        let trial = call.is_trial();
+        let unavailable = |message: String| match trial {
+            true => JobError::Unavailable { dependency: MAIL_SERVER, message },
+            false => JobError::Transient { class: "smtp_unavailable", message },
         };
         // all of it: the library bounds each step at most
         let sent = tokio::time::timeout(self.timeout, self.transport.send(mail)).await;
@@ -104,10 +119,11 @@ impl Smtp {
                 Ok(())
             }
             Ok(Err(error)) => {
-                if error.status().is_some() {
+                let refused = refused(&error);
+                if refused.is_some() {
                     call.answered();
                 }
-                Err(refused(&error).unwrap_or_else(|| unavailable(said(&error))))
+                Err(refused.unwrap_or_else(|| unavailable(said(&error))))
             }
         }
     }
@@ -128,8 +144,18 @@ impl Smtp {
     }
 }
 
-/// What the server said against it; none if it said nothing.
+/// What it is called where operators see that a queue waits for it.
+pub(super) const MAIL_SERVER: &str = "mail server";
+
+/// What a server answers that wants to have nothing to do with us, whatever the mail: we do not log in as it
+/// wants us to, or it takes no mails.
+const NOT_FOR_US: [u16; 5] = [530, 534, 535, 538, 554];
+
+/// What the server said against this mail; none if it said nothing, or something against us.
 fn refused(error: &smtp::Error) -> Option<JobError> {
+    if error.status().is_some_and(|code| NOT_FOR_US.contains(&code.into())) {
+        return None;
+    }
     let message = said(error);
     match error.is_permanent() {
         true => Some(JobError::Permanent { class: "smtp_refused", message }),

@@ -229,7 +229,7 @@ impl Notifications {
     pub(super) fn check(&self, queue: &QueuePolicy) -> Checked {
         let most = queue.max_attempts;
         ensure("notifications.customer_attempts", self.customer_attempts <= most, || {
-            format!("must be at most {most}, queues.notifications.max_attempts")
+            format!("must be at most {most}, queues.mail.max_attempts")
         })?;
         self.sender().map(drop).map_err(|error| {
             let key = match error.key {

@@ -65,7 +65,7 @@ async fn a_mail_server_that_hangs_is_given_up_in_time(owner: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn one_that_hangs_once_the_mail_is_there_is_given_up_too(owner: PgPool) {
     let Some(server) = MailServer::start("hang") else { return };
-    let settings = Settings { smtp_timeout: Duration::from_millis(500), ..to(server.url()) };
+    let settings = Settings { smtp_timeout: Duration::from_secs(2), ..to(server.url()) };
     let told = Told::new(owner, settings).await;
     assert_eq!(told.order(Failed).await.attempts, 3);
     told.worker.stop().await;
@@ -84,11 +84,47 @@ async fn a_mail_server_that_failed_often_is_left_alone_and_no_attempt_counted(ow
     let told = Told::new(owner, settings).await;
     told.shop.place(&[("A", 1)]).await;
     told.shop.db.until("select count(*) from jobs.attempts where error_class = 'smtp_unavailable'", 1).await;
+    told.shop.db.until("select count(*) from jobs.queues where name = 'mail' and waiting_for = 'mail server'", 1).await;
     told.shop.place(&[("A", 1)]).await;
-    // the first one again, and the second one for the first time
-    told.shop.db.until("select count(*) from jobs.attempts where outcome = 'snoozed'", 2).await;
+    told.shop.db.until("select count(*) from notifications.notifications", 2).await;
+    told.shop.db.until("select count(*) from apalis.jobs where job_type <> 'mail'", 0).await;
     told.worker.stop().await;
     assert_eq!(server.calls(), 1);
     let waiting = "select count(*) from notifications.notifications where status = 'queued' and attempts <= 1";
     assert_eq!(told.shop.db.count(waiting).await, 2);
+    assert_eq!(told.shop.db.count("select count(*) from jobs.attempts").await, 1, "the others only wait");
+}
+
+/// However long the server is away, no mail is given up for it.
+#[sqlx::test(migrations = false)]
+async fn trying_whether_the_mail_server_is_back_costs_no_attempt(owner: PgPool) {
+    let server = Answering::hanging().await;
+    let settings = Settings {
+        smtp_timeout: Duration::from_millis(100),
+        breaker_failures: 1,
+        breaker_pause: Duration::from_millis(50),
+        ..to(server.smtp())
+    };
+    let told = Told::new(owner, settings).await;
+    told.shop.place(&[("A", 1)]).await;
+    // more often than it may be attempted
+    told.shop.db.until("select least(count(*), 5) from jobs.attempts where outcome = 'unavailable'", 5).await;
+    told.worker.stop().await;
+    assert_eq!(told.shop.db.count("select attempts::bigint from apalis.jobs where job_type = 'mail'").await, 1);
+    assert_eq!(dead(&told.shop, "smtp_unavailable").await, 0);
+}
+
+/// A wrong password is no reason to give up the mails of everybody.
+#[sqlx::test(migrations = false)]
+async fn a_mail_server_that_wants_nothing_of_us_is_as_good_as_away(owner: PgPool) {
+    let Some(server) = MailServer::start("535 authentication failed") else { return };
+    let settings = Settings { breaker_failures: 1, breaker_pause: Duration::from_secs(3600), ..to(server.url()) };
+    let told = Told::new(owner, settings).await;
+    told.shop.place(&[("A", 1)]).await;
+    told.shop.db.until("select count(*) from jobs.queues where name = 'mail' and waiting_for = 'mail server'", 1).await;
+    told.worker.stop().await;
+    let noted = "select count(*) from notifications.notifications
+        where status = 'queued' and error like '%authentication failed%'";
+    assert_eq!(told.shop.db.count(noted).await, 1);
+    assert_eq!(told.shop.db.count("select count(*) from jobs.dead_letters").await, 0);
 }

@@ -13,7 +13,8 @@ use super::servers::Answering;
 fn from(source: &Answering) -> Settings {
     Settings {
         customer_source_url: Some(source.customers()),
-        customer_timeout: Duration::from_millis(300),
+        // one that answers has all the time it needs
+        customer_timeout: Duration::from_secs(30),
         breaker_failures: 1000,
         ..Settings::default()
     }
@@ -34,7 +35,12 @@ async fn the_source_says_who_is_written_to_and_in_which_language(owner: PgPool) 
 
 /// Tells of one order with this source, which is of no use: it was asked so often, and the customer is our own.
 async fn falls_back(owner: PgPool, source: Answering, attempts: i32) {
-    let told = Told::new(owner, from(&source)).await;
+    let settings = from(&source);
+    falls_back_with(owner, source, settings, attempts).await;
+}
+
+async fn falls_back_with(owner: PgPool, source: Answering, settings: Settings, attempts: i32) {
+    let told = Told::new(owner, settings).await;
     let logged: Notification = told.order(Logged).await;
     told.worker.stop().await;
     assert_eq!((logged.recipient.as_deref(), logged.used_fallback), (Some("ada@example.com"), true));
@@ -44,7 +50,9 @@ async fn falls_back(owner: PgPool, source: Answering, attempts: i32) {
 
 #[sqlx::test(migrations = false)]
 async fn one_that_hangs_is_asked_twice_and_then_done_without(owner: PgPool) {
-    falls_back(owner, Answering::hanging().await, 2).await;
+    let source = Answering::hanging().await;
+    let settings = Settings { customer_timeout: Duration::from_millis(300), ..from(&source) };
+    falls_back_with(owner, source, settings, 2).await;
 }
 
 #[sqlx::test(migrations = false)]
