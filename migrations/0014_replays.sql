@@ -19,6 +19,8 @@ create table messaging.replays (
     occurred_from  timestamptz,
     occurred_to    timestamptz,
     tenant         text,
+    -- what the group reacted to when the first step ran: a worker that knows less must not go on
+    types          text[],
     -- events per second at most
     rate           integer not null constraint replays_rate_range check (rate between 1 and 10000),
     -- handed over whether or not the group has handled it before
@@ -45,9 +47,8 @@ create table messaging.replays (
     constraint replays_end_complete check ((state in ('cancelled', 'completed')) = (ended_at is not null)),
     constraint replays_handed_over_matched check (handed_over <= matched)
 );
-create index replays_created_at_idx on messaging.replays (created_at, id);
 grant select, insert, update on messaging.replays to portal_admin;
-grant select, update (state, cursor, step, matched, handed_over, changed_at, ended_at)
+grant select, update (state, types, cursor, step, matched, handed_over, changed_at, changed_by, change_reason, ended_at)
     on messaging.replays to portal_worker;
 
 -- Where the log ends, and who may still commit something before that. The position first: who took one

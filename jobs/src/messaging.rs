@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::messaging::{self, PublishEvent, ReadMessage, ReplayEvents};
+use domain::messaging::{self, PublishEvent, ReadMessage, ReplayEvents, ReplayStep, SuspendReplay};
+use domain::{Command as _, Error, Tx};
 
 use crate::bus::consumer::{self, Intake, Unreadable};
 use crate::bus::{Bus, PublishError};
 use crate::reactions::Reactions;
-use crate::runtime::{JobContext, JobError, JobResult};
+use crate::runtime::{Exhausted, JobContext, JobError, JobResult};
 
 /// The name under which jobs wait for the broker.
 pub const BROKER: &str = "broker";
@@ -40,14 +41,18 @@ pub(crate) async fn read_message(reactions: Arc<Reactions>, job: ReadMessage, co
 
 /// Hands the next events of a replay to its consumer group.
 pub(crate) async fn replay_events(reactions: Arc<Reactions>, job: ReplayEvents, context: JobContext) -> JobResult {
-    let Some(consumer) = messaging::replay_consumer(&context.db, job.replay).await? else { return Ok(()) };
-    let types = reactions.types_of(&consumer);
-    if types.is_empty() {
+    match messaging::replay_step(&context.db, &job, |group| reactions.types_of(group)).await? {
+        ReplayStep::Done => Ok(()),
         // another release, which runs beside this one, may know it
-        let message = format!("there is no consumer group {consumer}");
-        return Err(JobError::Transient { class: "unknown_consumer", message });
+        ReplayStep::Unknown(message) => Err(JobError::Transient { class: "unknown_consumer", message }),
     }
-    Ok(messaging::replay_step(&context.db, &job, &types).await?)
+}
+
+/// A step of a replay was given up: the replay waits for an operator.
+pub(crate) async fn suspend_replay(failed: Exhausted, tx: &mut Tx) -> Result<(), Error> {
+    // what does not decode names no replay
+    let Ok(job) = serde_json::from_slice::<ReplayEvents>(&failed.payload) else { return Ok(()) };
+    SuspendReplay { job, error: failed.error.to_string() }.handle(tx).await
 }
 
 fn job_error(error: PublishError) -> JobError {

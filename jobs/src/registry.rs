@@ -32,6 +32,7 @@ pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>, sender: Arc<notificat
         .job(move |job: SendNotification, context| notifications::send(sender.clone(), job, context))
         .on_exhausted::<SendNotification, _>(|failed, tx| notifications::give_up(failed, tx).boxed())
         .job(move |job: ReplayEvents, context| messaging::replay_events(replay.clone(), job, context))
+        .on_exhausted::<ReplayEvents, _>(|failed, tx| messaging::suspend_replay(failed, tx).boxed())
 }
 
 /// Every consumer group, the event types it reacts to, and the function that does. Each line is a

@@ -138,6 +138,7 @@ enum StepName {
     Operator,
     Confirmed,
     Handled,
+    Notification,
     Completed,
     DeadLetter,
     Running,
@@ -177,7 +178,7 @@ impl From<TimelineEntry> for EntryBody {
 /// Read a timeline
 ///
 /// The story of one order, customer, event or request, of any tenant: commands, events, attempts to publish
-/// them, the broker's confirms, what each consumer group made of them, and what comes next.
+/// them, the broker's confirms, what each consumer group made of them, what customers were told, and what comes next.
 #[utoipa::path(get, path = "", tag = "timeline", params(TimelineParameters),
     security(("bearer" = ["portal-admin"])),
     responses(

@@ -34,6 +34,8 @@ async fn app(owner: PgPool) -> App {
     assert!(domain::run(&db, &ctx, demo.clone()).await.unwrap());
     assert!(!domain::run(&db, &ctx, demo).await.unwrap(), "twice is once");
     app.customer("grace@example.com").await;
+    // a group that a worker has served
+    sqlx::query("insert into jobs.queues (name) values ('stock')").execute(&app.owner).await.unwrap();
     app
 }
 

@@ -32,6 +32,8 @@ pub enum Scope {
     Tenant(TenantId),
     /// The installation: queues, jobs and dead letters of every tenant. Admin routes only.
     Installation,
+    /// Nobody's data: only what the database role of the process may by itself. Jobs without a tenant.
+    Process,
 }
 
 /// The circumstances of a command or query.

@@ -96,6 +96,7 @@ impl Db {
         let statement = match scope {
             Scope::Tenant(tenant) => format!("{mode}; set local portal.tenant = '{tenant}'"),
             Scope::Installation => format!("{mode}; set local role portal_admin"),
+            Scope::Process => mode.to_owned(),
         };
         let mut connection = Borrowed::from(&self.pool).await?;
         connection.begin(statement).await?;

@@ -130,7 +130,7 @@ async fn keep_rejection(db: &Db, ctx: &Ctx, key: &IdempotencyKey, answer: Answer
 fn owner(tx: &Tx) -> String {
     match &tx.ctx().scope {
         Scope::Tenant(tenant) => tenant.to_string(),
-        Scope::Installation => "*".to_owned(),
+        Scope::Installation | Scope::Process => "*".to_owned(),
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, db: &Db, ctx: &Ctx, jobs: &[
     }
     let tenant = match &ctx.scope {
         Scope::Tenant(tenant) => Some(tenant.as_str()),
-        Scope::Installation => None,
+        Scope::Installation | Scope::Process => None,
     };
     let ids: Vec<String> = jobs.iter().map(|j| j.id.to_string()).collect();
     let queues: Vec<String> = jobs.iter().map(|j| j.queue.to_owned()).collect();
@@ -125,7 +125,8 @@ pub(crate) async fn publish(
                 ctx.actor.as_str(),
                 ctx.correlation_id.as_str(),
                 ctx.causation_id,
-                ctx.traceparent.as_deref()
+                ctx.traceparent.as_deref(),
+                event.data_version
                 $(, $answer)*
             )
             .execute(conn)

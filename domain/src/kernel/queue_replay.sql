@@ -11,8 +11,10 @@ arrived as (
                               correlation_id, traceparent, position)
 ),
 fresh as (
+    -- whoever inserts several does it in this order: two that have the same events wait for each other only once
     insert into kernel.inbox (event_id, source, consumer, tenant_id, job_id)
-    select event_id, source, consumer, tenant_id, job_id from arrived order by position
+    select event_id, source, consumer, tenant_id, job_id from arrived
+    order by event_id, source, consumer, position
     on conflict (event_id, source, consumer) do nothing
     returning job_id
 ),

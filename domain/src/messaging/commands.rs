@@ -12,7 +12,8 @@ use super::jobs::ReplayEvents;
 use super::model::{Rate, Repeat, Replay, ReplayFilter, ReplayState};
 use super::{queries, rules, store};
 
-/// Hands stored events to a consumer group again: those there are now and for which the filter holds.
+/// Hands stored events to a consumer group again: those there are now and for which the filter holds. Rejected
+/// with `replay_consumer_unknown`.
 #[derive(Debug, Clone)]
 pub struct StartReplay {
     /// The group.
@@ -54,6 +55,7 @@ impl Command for StartReplay {
     type Output = Replay;
 
     async fn handle(self, tx: &mut Tx) -> Result<Replay, Error> {
+        queries::known_consumer(tx, &self.consumer).await?;
         let id = Uuid::now_v7();
         store::insert(tx, id, &self).await?;
         tx.enqueue(&ReplayEvents { replay: id, step: 0 }).await?;

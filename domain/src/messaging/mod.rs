@@ -6,6 +6,7 @@
 //!
 //! | code | kind | when |
 //! |---|---|---|
+//! | `replay_consumer_unknown` | invalid, in `errors`: `/consumer` | no worker has ever served a group of this name |
 //! | `replay_not_found` | not found | no such replay |
 //! | `replay_not_running` | conflict | pausing one that does not run |
 //! | `replay_not_paused` | conflict | resuming one that is not paused |
@@ -23,4 +24,4 @@ pub use commands::{ChangeReplay, ReplayChange, StartReplay};
 pub use jobs::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 pub use model::{Rate, Repeat, Replay, ReplayCounts, ReplayFilter, ReplayState};
 pub use queries::{CountReplay, GetReplay, ListReplays};
-pub use replay::{replay_consumer, replay_step};
+pub use replay::{ReplayStep, SuspendReplay, replay_step};

@@ -36,6 +36,17 @@ pub struct CountReplay {
     pub filter: ReplayFilter,
 }
 
+/// Refuses a group that no worker has ever served.
+pub(super) async fn known_consumer(tx: &mut Tx, consumer: &SearchText) -> Result<(), Error> {
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from jobs.queues where name = $1) as "known!""#,
+        consumer.as_str()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if known { Ok(()) } else { Err(rules::consumer_unknown(consumer.as_str()).into()) }
+}
+
 impl Query for GetReplay {
     type Output = Replay;
 
@@ -61,6 +72,7 @@ impl Query for CountReplay {
     type Output = ReplayCounts;
 
     async fn fetch(self, tx: &mut Tx) -> Result<ReplayCounts, Error> {
+        known_consumer(tx, &self.consumer).await?;
         let filter = &self.filter;
         let counts = sqlx::query_file_as!(
             ReplayCounts,

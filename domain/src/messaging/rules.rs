@@ -1,6 +1,7 @@
 //! What may become of a replay.
 
 use crate::kernel::error::Rejection;
+use crate::kernel::input;
 
 use super::model::ReplayState;
 
@@ -23,6 +24,12 @@ pub(super) fn can_be_cancelled(state: ReplayState) -> Result<(), Rejection> {
         ReplayState::Running | ReplayState::Paused => Ok(()),
         other => Err(Rejection::conflict("replay_ended", format!("the replay is {} already", other.as_str()))),
     }
+}
+
+/// A replay to nobody would never get anywhere.
+pub(super) fn consumer_unknown(consumer: &str) -> Rejection {
+    let detail = format!("no worker has ever served a consumer group {consumer}: see GET /v1/admin/queues");
+    Rejection::invalid(vec![input::wrong("/consumer", "replay_consumer_unknown", detail)])
 }
 
 pub(super) fn replay_not_found() -> Rejection {

@@ -12,10 +12,21 @@ received as materialized (
     select i.* from unnest($2::text[]) as asked (id) cross join lateral (
         select * from kernel.inbox i where i.event_id = asked.id offset 0) i
 ),
+-- what a customer was told of an order's event
+notified as materialized (
+    select n.*, e.id::text as event_id, e.occurred_at, e.correlation_id
+    from logged e cross join lateral (
+        select * from notifications.notifications n
+        where n.tenant_id = e.tenant_id and n.order_id = e.aggregate_id
+          and e.type = 'com.offgrid.portal.orders.' || n.event offset 0) n
+    where e.module = 'orders'
+),
 work as materialized (
     select e.job_id, e.id::text as event_id from logged e
     union all
     select i.job_id, i.event_id from received i
+    union all
+    select n.job_id, n.event_id from notified n
 ),
 entries as (
     -- the application's clock and the database's may differ: the command is never after its event
@@ -52,17 +63,21 @@ entries as (
            null, null, null, null, null, null, null, null
     from received i where i.handled_at is not null
     union all
-    select c.completed_at, 7, 'completed', c.worker, c.queue, w.event_id, w.job_id, null, c.subject, c.tenant_id,
+    select n.finished_at, 7, 'notification', null, 'mail', n.event_id, n.job_id, null, 'notifications/' || n.id, n.tenant_id,
+           n.correlation_id, null, n.attempts, n.status, n.error, null, null, null
+    from notified n where n.finished_at is not null
+    union all
+    select c.completed_at, 8, 'completed', c.worker, c.queue, w.event_id, w.job_id, null, c.subject, c.tenant_id,
            c.correlation_id, null, c.attempt, c.state, null, null, c.started_at, null
     from work w cross join lateral (select * from jobs.completed c where c.id = w.job_id offset 0) c
     union all
-    select d.died_at, 8, 'dead_letter', null, d.queue, w.event_id, w.job_id, null, d.subject, d.tenant_id,
+    select d.died_at, 9, 'dead_letter', null, d.queue, w.event_id, w.job_id, null, d.subject, d.tenant_id,
            d.correlation_id, d.causation_id, d.attempts, case when d.discarded_at is null then 'dead' else 'discarded' end,
            d.error, d.reason, null, null
     from work w cross join lateral (select * from jobs.dead_letters d where d.id = w.job_id offset 0) d
     union all
     -- what comes next stands after everything that happened
-    select case o.state when 'running' then o.started_at else greatest(now(), o.next_run_at) end, 9,
+    select case o.state when 'running' then o.started_at else greatest(now(), o.next_run_at) end, 10,
            case o.state when 'running' then 'running' else 'next' end, o.worker, o.queue, w.event_id,
            w.job_id, null, o.subject, o.tenant_id, o.correlation_id, o.causation_id, o.attempts + 1, o.state, o.error,
            null, o.started_at, o.next_run_at

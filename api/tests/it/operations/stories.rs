@@ -71,6 +71,7 @@ async fn a_replay_is_counted_started_paused_resumed_and_cancelled(pool: PgPool) 
         ("rate", json!(0), "rate_invalid"),
         ("rate", json!(10_001), "rate_invalid"),
         ("reason", json!(" "), "required"),
+        ("consumer", json!("stok"), "replay_consumer_unknown"),
     ] {
         let mut body = json!({"consumer": "stock", "reason": "because"});
         body[field] = value;

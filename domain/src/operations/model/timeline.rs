@@ -86,6 +86,8 @@ pub enum Step {
     Confirmed,
     /// The event had its effect in a consumer group.
     Handled,
+    /// A customer was told, or could not be.
+    Notification,
     /// A job ended.
     Completed,
     /// A job was given up.
@@ -108,6 +110,7 @@ impl Step {
             Self::Operator => "operator",
             Self::Confirmed => "confirmed",
             Self::Handled => "handled",
+            Self::Notification => "notification",
             Self::Completed => "completed",
             Self::DeadLetter => "dead_letter",
             Self::Running => "running",

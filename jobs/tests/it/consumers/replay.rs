@@ -3,9 +3,10 @@
 use domain::customers::CustomerChanged;
 use domain::kernel::event::Event as _;
 use domain::kernel::page::SearchText;
+use domain::kernel::policy::QueuePolicy;
 use domain::messaging::{
     ChangeReplay, CountReplay, GetReplay, Rate, Repeat, Replay, ReplayChange, ReplayCounts, ReplayEvents, ReplayFilter,
-    ReplayState, StartReplay, replay_step,
+    ReplayState, ReplayStep, StartReplay, replay_step,
 };
 use domain::operations::Reason;
 use domain::{Ctx, Error, Scope};
@@ -13,7 +14,7 @@ use jobs::reactions::Reactions;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Carrier, FIRST, SECOND, Worker, both, database, first};
+use super::{Carrier, FIRST, SECOND, Worker, both, first};
 use crate::delivery::{customers, emit};
 use crate::support::{TestDb, ctx, quick};
 
@@ -51,8 +52,25 @@ async fn change(db: &TestDb, id: Uuid, change: ReplayChange) -> Result<Replay, E
 /// One step, as the job does it that is next.
 async fn step(db: &TestDb, id: Uuid) {
     let step = db.count(&format!("select step from messaging.replays where id = '{id}'")).await;
-    let types = [CustomerChanged::TYPE.to_owned()];
-    replay_step(&db.worker, &ReplayEvents { replay: id, step }, &types).await.unwrap();
+    let done = replay_step(&db.worker, &ReplayEvents { replay: id, step }, known).await.unwrap();
+    assert_eq!(done, ReplayStep::Done);
+}
+
+/// What a worker knows that reacts to one type.
+fn known(_: &str) -> Vec<String> {
+    vec![CustomerChanged::TYPE.to_owned()]
+}
+
+/// A database where workers have served both groups.
+async fn database(owner: PgPool, policy: QueuePolicy) -> TestDb {
+    let db = super::database(owner, policy).await;
+    sqlx::query("insert into jobs.queues (name) values ($1), ($2)")
+        .bind(FIRST)
+        .bind(SECOND)
+        .execute(&db.owner)
+        .await
+        .unwrap();
+    db
 }
 
 async fn completed(db: &TestDb, replays: i64) {
@@ -134,9 +152,12 @@ async fn a_new_group_gets_everything_in_order_and_the_others_nothing(owner: PgPo
     assert_eq!(db.count("select count(*) from effects").await, 300);
     let marked = format!(
         "select count(*) from jobs.completed
-         where convert_from(payload, 'utf8')::jsonb -> 'event' -> 'replayid' ->> 'id' = '{forced}'"
+         where convert_from(payload, 'utf8')::jsonb -> 'event' @> '{{\"replayid\": \"{forced}\", \"replayforce\": true}}'"
     );
     assert_eq!(db.count(&marked).await, 100);
+    let told = format!("select count(*) from effects where replay = '{forced}'");
+    assert_eq!(db.count(&told).await, 100, "a handler is told which replay it is");
+    assert_eq!(db.count("select count(*) from effects where replay is null").await, 100, "nor that it is none");
 }
 
 #[sqlx::test(migrations = false)]
@@ -145,9 +166,8 @@ async fn a_step_that_runs_again_repeats_nothing_and_the_rate_sets_the_next(owner
     emit(&db.api, &customers(5), 1..=1).await;
     let rate = Rate::new(2, "").unwrap();
     let id = begin(&db, StartReplay { rate, ..to(FIRST) }).await;
-    let types = [CustomerChanged::TYPE.to_owned()];
     for _ in 0..2 {
-        replay_step(&db.worker, &ReplayEvents { replay: id, step: 0 }, &types).await.unwrap();
+        replay_step(&db.worker, &ReplayEvents { replay: id, step: 0 }, known).await.unwrap();
         assert_eq!(get(&db, id).await.handed_over, 2);
     }
     // two events, two a second
@@ -169,4 +189,57 @@ async fn a_step_that_runs_again_repeats_nothing_and_the_rate_sets_the_next(owner
     for not_any_more in [ReplayChange::Pause, ReplayChange::Resume, ReplayChange::Cancel] {
         assert!(change(&db, id, not_any_more).await.is_err());
     }
+}
+
+/// A worker of another release may be the one that gets the step.
+#[sqlx::test(migrations = false)]
+async fn a_worker_that_knows_less_than_the_replay_is_about_skips_nothing(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    emit(&db.api, &customers(3), 1..=1).await;
+    let nothing = |_: &str| Vec::new();
+    let other = |_: &str| vec!["com.offgrid.portal.products.product-created".to_owned()];
+    let unknown = async |id: Uuid, step: i64, types: fn(&str) -> Vec<String>| {
+        let done = replay_step(&db.worker, &ReplayEvents { replay: id, step }, types).await.unwrap();
+        assert!(matches!(done, ReplayStep::Unknown(_)), "{done:?}");
+        let replay = get(&db, id).await;
+        assert_eq!((replay.state, replay.position), (ReplayState::Running, 0));
+    };
+    let of_type = ReplayFilter {
+        event_type: Some(SearchText::parse(CustomerChanged::TYPE, "").unwrap()),
+        ..ReplayFilter::default()
+    };
+    let named = begin(&db, StartReplay { filter: of_type, ..to(FIRST) }).await;
+    unknown(named, 0, nothing).await;
+    unknown(named, 0, other).await;
+    // what the first step knew, all others must
+    let rate = Rate::new(1, "").unwrap();
+    let slow = begin(&db, StartReplay { rate, ..to(SECOND) }).await;
+    step(&db, slow).await;
+    let at = get(&db, slow).await.position;
+    let done = replay_step(&db.worker, &ReplayEvents { replay: slow, step: 1 }, other).await.unwrap();
+    assert!(matches!(done, ReplayStep::Unknown(_)), "{done:?}");
+    assert_eq!(get(&db, slow).await.position, at);
+}
+
+/// In a release without the group, or one whose name nobody knows any more.
+#[sqlx::test(migrations = false)]
+async fn a_replay_that_gets_nowhere_is_paused_and_says_why(owner: PgPool) {
+    let db = database(owner, QueuePolicy { max_attempts: 2, ..quick() }).await;
+    emit(&db.api, &customers(1), 1..=1).await;
+    let unheard = StartReplay { consumer: SearchText::parse("stok", "").unwrap(), ..to(FIRST) };
+    let refused = domain::run(&db.api, &admin(), unheard).await.unwrap_err();
+    assert!(matches!(&refused, Error::Rejected(no) if no.fields[0].code == "replay_consumer_unknown"), "{refused:?}");
+
+    let id = begin(&db, to(SECOND)).await;
+    let only_first = Reactions::default().on::<CustomerChanged, _>(FIRST, first);
+    let worker = Worker::start(&db.worker, Carrier::Embedded.wiring(&db.worker, &only_first));
+    db.until("select count(*) from messaging.replays where state = 'paused'", 1).await;
+    worker.stop().await;
+    assert_eq!(get(&db, id).await.change_reason.unwrap(), format!("there is no consumer group {SECOND}"));
+    // its release is back
+    change(&db, id, ReplayChange::Resume).await.unwrap();
+    let worker = Worker::start(&db.worker, Carrier::Embedded.wiring(&db.worker, &both()));
+    completed(&db, 1).await;
+    worker.stop().await;
+    assert_eq!(db.count(&format!("select count(*) from effects where consumer = '{SECOND}'")).await, 1);
 }
