@@ -33,6 +33,8 @@ pub struct ClaimedJob {
     pub traceparent: Option<String>,
     /// Was held by a worker that died: must run alone.
     pub suspect: bool,
+    /// Workers that died while it ran alone.
+    pub crashes: u32,
 }
 
 impl ClaimedJob {
@@ -93,6 +95,7 @@ pub(crate) async fn claim(
             correlation_id: row.correlation_id,
             traceparent: row.traceparent,
             suspect: row.suspect,
+            crashes: row.crashes.unsigned_abs(),
         })
         .collect();
     // `update … returning` promises no order

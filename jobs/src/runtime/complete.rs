@@ -39,6 +39,7 @@ impl Finished {
         Some(match error {
             JobError::Permanent { .. } => Next::Dead { reason: "permanent" },
             JobError::Undecodable(_) => Next::Dead { reason: "undecodable" },
+            JobError::CrashLoop(_) => Next::Dead { reason: "crash_loop" },
             JobError::Cancel(_) => Next::Cancelled,
             JobError::Snooze(after) => Next::Again { after: *after, counts: false },
             JobError::Unavailable { .. } if policy.on_unavailable == OnUnavailable::Wait => {
@@ -147,7 +148,8 @@ impl FailRows {
         let Err(error) = &finished.result else { return };
         let (after, counts) = match next {
             Next::Again { after, counts } => (after, counts),
-            Next::Dead { .. } => (Duration::ZERO, true),
+            // what is not tried at all is no attempt
+            Next::Dead { .. } => (Duration::ZERO, !matches!(error, JobError::CrashLoop(_))),
             Next::Cancelled => (Duration::ZERO, false),
         };
         self.ids.push(finished.job.id.clone());

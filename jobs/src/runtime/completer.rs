@@ -84,7 +84,9 @@ async fn write_failed(queue: &Queue, failed: Vec<Finished>) {
         .into_iter()
         .filter_map(|finished| finished.next(&queue.policy, queue.is_up(), spread()).map(|next| (finished, next)))
         .partition(|(finished, next)| {
-            matches!(next, Next::Dead { .. }) && queue.kinds.hook(&finished.job.kind).is_some()
+            // a reaction that kills its process as well, again and again, is left out
+            let kills = finished.job.crashes >= queue.policy.max_crashes.saturating_mul(2);
+            matches!(next, Next::Dead { .. }) && !kills && queue.kinds.hook(&finished.job.kind).is_some()
         });
     if !plain.is_empty() {
         write_failed_batch(queue, plain).await;

@@ -106,6 +106,12 @@ impl Kinds {
         self.0.values().flat_map(|kind| kind.queues.iter().copied()).collect()
     }
 
+    /// The queues in which something reacts to becoming a dead letter.
+    pub(crate) fn queues_with_hooks(&self) -> BTreeSet<&'static str> {
+        let with_hook = self.0.values().filter(|kind| kind.on_exhausted.is_some());
+        with_hook.flat_map(|kind| kind.queues.iter().copied()).collect()
+    }
+
     pub(crate) fn hook(&self, kind: &str) -> Option<Hook> {
         self.0.get(kind).and_then(|kind| kind.on_exhausted.clone())
     }
@@ -142,15 +148,7 @@ fn context(job: &ClaimedJob, db: Db) -> Result<JobContext, JobError> {
 /// The circumstances in which a job's own domain commands run.
 pub(crate) fn ctx_of(context: &JobContext, worker: &str) -> Result<Ctx, JobError> {
     Ok(Ctx {
-        scope: match &context.tenant {
-            Some(tenant) => Scope::Tenant(tenant.clone()),
-            None => {
-                return Err(JobError::Permanent {
-                    class: "no_tenant",
-                    message: "a job without a tenant cannot run a business command".into(),
-                });
-            }
-        },
+        scope: context.tenant.clone().map_or(Scope::Process, Scope::Tenant),
         actor: worker.parse().map_err(|e: domain::kernel::ctx::Malformed| JobError::Undecodable(e.to_string()))?,
         correlation_id: context.correlation_id.clone(),
         causation_id: context.id.clone(),

@@ -41,7 +41,7 @@ dead as (
         max_attempts, crashes, redrives, priority, tenant_id, subject, ordering_key, correlation_id, causation_id,
         traceparent, created_at, holds_key)
     select id, job_type, coalesce(kind, job_type), seq, reason, error, error_class, job,
-           coalesce(hstore_to_jsonb(metadata), '{}'), attempts + 1, max_attempts, crashes, redrives,
+           coalesce(hstore_to_jsonb(metadata), '{}'), attempts + counts::integer, max_attempts, crashes, redrives,
            coalesce(priority, 0), tenant_id, subject, ordering_key, correlation_id, causation_id, traceparent,
            created_at, $13 and ordering_key is not null
     from ended where outcome = 'dead'

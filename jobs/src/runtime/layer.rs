@@ -72,7 +72,12 @@ where
         match claim::mark_alone(&queue.db, &job, &queue.worker).await {
             Ok(true) => {
                 let id = job.id.clone();
-                finish(&queue, job, attempt).await;
+                if job.crashes >= queue.policy.max_crashes {
+                    let error = JobError::CrashLoop(job.crashes);
+                    queue.finish(job, Err(error), Instant::now());
+                } else {
+                    finish(&queue, job, attempt).await;
+                }
                 // still marked as running alone: the next crash would be charged to it
                 queue.until_settled(&id).await;
             }

@@ -4,15 +4,15 @@
 //! the observer's own monotonic time, and only time during which the observer was really looking
 //! counts. A clock that jumps, a paused observer and a database outage therefore kill nobody.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use domain::Db;
 use domain::kernel::connection::within;
 use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::process::Runtime;
 use super::settings::Settings;
 
 /// Registers a process start; again, when the first try broke half-way. `queues` are the ones it
@@ -69,7 +69,8 @@ async fn beat_once(conn: &mut PgConnection, worker: &str) -> sqlx::Result<bool> 
 }
 
 /// Watches the others until dropped, and rescues what the dead held.
-pub(crate) async fn observe(pool: PgPool, db: Db, worker: String, settings: Settings) {
+pub(crate) async fn observe(pool: PgPool, runtime: Runtime, worker: String) {
+    let (db, settings) = (&runtime.db, &runtime.settings);
     let mut seen = Observations::default();
     let mut ticks = tokio::time::interval(settings.observe);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -86,7 +87,7 @@ pub(crate) async fn observe(pool: PgPool, db: Db, worker: String, settings: Sett
         // a gap between two looks proves nothing about the others
         let gap = settings.observe * 3;
         for (dead, beats) in seen.look(Instant::now(), counters, gap, settings.dead_after) {
-            rescue(&pool, &db, &dead, beats).await;
+            rescue(&pool, &runtime, &dead, beats).await;
         }
     }
 }
@@ -101,15 +102,29 @@ async fn counters(conn: &mut PgConnection, except: &str) -> sqlx::Result<Vec<(St
     Ok(rows.into_iter().map(|row| (row.id, row.beats)).collect())
 }
 
-async fn rescue(pool: &PgPool, db: &Db, worker: &str, beats: i64) {
-    let policies: Vec<_> = db.policies().0.iter().collect();
-    let queues: Vec<String> = policies.iter().map(|(name, _)| (*name).clone()).collect();
-    let crashes: Vec<i32> = policies.iter().map(|(_, p)| i32::try_from(p.max_crashes).unwrap_or(i32::MAX)).collect();
-    let holds: Vec<bool> = policies.iter().map(|(_, p)| p.hold_key_on_dead_letter).collect();
+/// Where something reacts to a dead letter, none is made here: a job that has killed too many workers is
+/// claimed once more, and buried by who can react in the same transaction.
+async fn rescue(pool: &PgPool, runtime: &Runtime, worker: &str, beats: i64) {
+    let (db, react) = (&runtime.db, runtime.kinds.queues_with_hooks());
+    let configured = db.policies().0.keys().map(String::as_str);
+    let names: BTreeSet<&str> = configured.chain(react.iter().copied()).collect();
+    let policies: Vec<_> = names.iter().map(|name| db.policy(name)).collect();
+    let crashes: Vec<i32> = policies.iter().map(|p| i32::try_from(p.max_crashes).unwrap_or(i32::MAX)).collect();
+    let holds: Vec<bool> = policies.iter().map(|p| p.hold_key_on_dead_letter).collect();
+    let reacts: Vec<bool> = names.iter().map(|name| react.contains(name)).collect();
+    let queues: Vec<String> = names.into_iter().map(str::to_owned).collect();
     let rescue = async |conn: &mut PgConnection| {
-        sqlx::query_scalar!("select jobs.rescue($1, $2, $3, $4, $5)", worker, beats, &queues, &crashes, &holds)
-            .fetch_one(conn)
-            .await
+        sqlx::query_scalar!(
+            "select jobs.rescue($1, $2, $3, $4, $5, $6)",
+            worker,
+            beats,
+            &queues,
+            &crashes,
+            &holds,
+            &reacts
+        )
+        .fetch_one(conn)
+        .await
     };
     match within(pool, db.answer_limit(), rescue).await {
         Ok(Some(jobs)) => {

@@ -33,6 +33,9 @@ pub enum JobError {
     /// The arguments do not decode: a dead letter at once.
     #[error("{0}")]
     Undecodable(String),
+    /// It killed its worker process this often: a dead letter without another try.
+    #[error("killed its worker process {0} times")]
+    CrashLoop(u32),
     /// A dependency is not reachable. Waits without using an attempt, unless the queue counts it.
     #[error("{message}")]
     Unavailable {
@@ -55,6 +58,7 @@ impl JobError {
         match self {
             Self::Transient { class, .. } | Self::Permanent { class, .. } => class,
             Self::Undecodable(_) => "undecodable",
+            Self::CrashLoop(_) => "crash",
             Self::Unavailable { .. } => "unavailable",
             Self::Snooze(_) => "snoozed",
             Self::Cancel(_) => "cancelled",

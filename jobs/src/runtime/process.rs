@@ -161,7 +161,7 @@ impl Generation {
         let options = db.pool().options().clone().max_connections(2);
         let own = options.connect_lazy_with((*db.pool().connect_options()).clone());
         tasks.spawn(liveness::beat(own.clone(), self.worker.clone(), settings.clone(), lost));
-        tasks.spawn(liveness::observe(own, db.clone(), self.worker.clone(), settings.clone()));
+        tasks.spawn(liveness::observe(own, self.runtime.clone(), self.worker.clone()));
         tasks.spawn(doorbell::listen(db.clone(), self.queues.clone()));
         tasks.spawn(retention::run(db.clone(), settings.retention_days));
         tasks

@@ -107,7 +107,7 @@ const VARIANTS: &[Variant] = &[
         3,
         "the last attempt is not counted",
         Fail,
-        "error_class, job,\n           coalesce(hstore_to_jsonb(metadata), '{}'), attempts + 1",
+        "error_class, job,\n           coalesce(hstore_to_jsonb(metadata), '{}'), attempts + counts::integer",
         "error_class, job,\n           coalesce(hstore_to_jsonb(metadata), '{}'), attempts",
     ),
     (111, "no dead letter holds its key", Fail, "$13 and ordering_key is not null", "$13 and false"),

@@ -8,7 +8,7 @@ use domain::kernel::job::NewJob;
 use sqlx::PgPool;
 
 use crate::support::{Log, Running, Task, TestDb, quick, settings};
-use child::{ABORT, Plan, Process, Timing};
+use child::{ABORT, Plan, Process, Reaction, Timing};
 
 /// Longer than any test lasts.
 const FOR_EVER: Duration = Duration::from_secs(600);
@@ -85,26 +85,31 @@ async fn after_kill_9_another_worker_has_everything_within_20_seconds(owner: PgP
     assert_eq!(db.count("select count(*) from jobs.dead_letters").await, 0);
 }
 
-#[sqlx::test(migrations = false)]
-async fn a_job_that_aborts_its_process_is_quarantined_and_no_other_is_charged(owner: PgPool) {
-    let db = TestDb::new(owner, quick()).await;
-    let jobs = (0..21).map(|n| saying(n, if n == 10 { ABORT } else { "" })).collect();
-    db.enqueue_jobs(jobs).await;
-    let plan = Plan { concurrency: 30, ..Plan::paced(Duration::from_millis(50)) };
+/// Starts a process again and again until no job is left; how many died.
+async fn deaths_until_through(db: &TestDb, plan: &Plan) -> u32 {
     let begun = Instant::now();
     let mut deaths = 0;
-    let mut process = Process::start(&db.owner, &plan);
+    let mut process = Process::start(&db.owner, plan);
     while db.count(LEFT).await > 0 {
         assert!(begun.elapsed() < Duration::from_secs(60), "not through after {deaths} deaths");
         let charged = db.count("select count(*) from apalis.jobs where crashes > 0").await;
         assert!(charged <= 1, "{charged} jobs were charged a crash");
         if !process.runs() {
             deaths += 1;
-            process = Process::start(&db.owner, &plan);
+            process = Process::start(&db.owner, plan);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(deaths, 4, "once with the others, three times alone");
+    deaths
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_job_that_aborts_its_process_is_quarantined_and_no_other_is_charged(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    let jobs = (0..21).map(|n| saying(n, if n == 10 { ABORT } else { "" })).collect();
+    db.enqueue_jobs(jobs).await;
+    let plan = Plan { concurrency: 30, ..Plan::paced(Duration::from_millis(50)) };
+    assert_eq!(deaths_until_through(&db, &plan).await, 4, "once with the others, three times alone");
     let dead: (String, i32, i32) = sqlx::query_as(
         "select reason, attempts, crashes from jobs.dead_letters where convert_from(payload, 'utf8') like '%abort%'",
     )
@@ -118,6 +123,31 @@ async fn a_job_that_aborts_its_process_is_quarantined_and_no_other_is_charged(ow
         "select count(*) from jobs.attempts a join jobs.dead_letters d on d.id = a.job_id where a.outcome = 'crashed'";
     assert_eq!(db.count(history).await, 3);
     assert_eq!(db.count("select count(*) from jobs.attempts").await, 3, "the innocent have no history");
+}
+
+/// Reason, attempts and crashes of the only dead letter.
+async fn only_dead(db: &TestDb) -> (String, i32, i32) {
+    sqlx::query_as("select reason, attempts, crashes from jobs.dead_letters").fetch_one(&db.owner).await.unwrap()
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_kind_reacts_to_a_job_that_keeps_aborting_its_process(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    db.enqueue_jobs(vec![saying(1, ABORT), saying(2, "")]).await;
+    let plan = Plan { reaction: Some(Reaction::Compensate), ..Plan::paced(Duration::from_millis(50)) };
+    assert_eq!(deaths_until_through(&db, &plan).await, 4, "it is not run again to be buried");
+    assert_eq!(only_dead(&db).await, ("crash_loop".to_owned(), 0, 3));
+    assert_eq!(db.count(COMPLETED).await, 2, "the other job, and the one that the reaction enqueued");
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_reaction_that_aborts_its_process_as_well_is_left_out_in_the_end(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    db.enqueue_jobs(vec![saying(1, ABORT), saying(2, "")]).await;
+    let plan = Plan { reaction: Some(Reaction::Abort), ..Plan::paced(Duration::from_millis(50)) };
+    assert_eq!(deaths_until_through(&db, &plan).await, 7, "as often as the job may");
+    assert_eq!(only_dead(&db).await, ("crash_loop".to_owned(), 0, 6));
+    assert_eq!(db.count(COMPLETED).await, 1);
 }
 
 /// The worker wakes up while another already runs its job, and finishes it first.

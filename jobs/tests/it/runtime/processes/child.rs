@@ -8,8 +8,8 @@ use std::io::Read as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use domain::Db;
 use domain::kernel::policy::{QueuePolicies, QueuePolicy};
+use domain::{Db, Error, Tx};
 use jobs::runtime::{JobContext, JobResult, Kinds, Runtime, Settings};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgPoolOptions;
@@ -34,6 +34,16 @@ pub struct Plan {
     pub shutdown_timeout: Duration,
     pub concurrency: usize,
     pub batch: usize,
+    pub reaction: Option<Reaction>,
+}
+
+/// What the kind does when a job became a dead letter.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum Reaction {
+    /// It enqueues another job.
+    Compensate,
+    /// It ends the process as well.
+    Abort,
 }
 
 /// Whose heartbeat and rescue times.
@@ -48,7 +58,14 @@ pub enum Timing {
 impl Plan {
     /// A worker with short times whose jobs take this long.
     pub fn paced(pace: Duration) -> Self {
-        Self { timing: Timing::Short, pace, shutdown_timeout: Duration::from_secs(5), concurrency: 4, batch: 30 }
+        Self {
+            timing: Timing::Short,
+            pace,
+            shutdown_timeout: Duration::from_secs(5),
+            concurrency: 4,
+            batch: 30,
+            reaction: None,
+        }
     }
 
     fn settings(&self) -> Settings {
@@ -132,6 +149,10 @@ async fn serve(url: &str, plan: Plan) {
     let db = Db::new(PgPoolOptions::new().max_connections(5).connect(url).await.unwrap(), policies);
     let (settings, pace) = (plan.settings(), plan.pace);
     let kinds = Kinds::default().job(move |task, context| work(task, context, pace));
+    let kinds = match plan.reaction {
+        Some(reaction) => kinds.on_exhausted::<Task, _>(move |_, tx| Box::pin(react(reaction, tx))),
+        None => kinds,
+    };
     let runtime = Runtime { db, kinds, dependencies: Vec::new(), settings };
     let stop = CancellationToken::new();
     let mut terminated = signal(SignalKind::terminate()).unwrap();
@@ -141,6 +162,13 @@ async fn serve(url: &str, plan: Plan) {
         stopping.cancel();
     });
     jobs::runtime::run(runtime, stop).await;
+}
+
+async fn react(reaction: Reaction, tx: &mut Tx) -> Result<(), Error> {
+    match reaction {
+        Reaction::Compensate => tx.enqueue(&Task { n: 99, what: "compensate".into() }).await,
+        Reaction::Abort => std::process::abort(),
+    }
 }
 
 async fn work(task: Task, _: JobContext, pace: Duration) -> JobResult {
