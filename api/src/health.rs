@@ -4,13 +4,15 @@
 //! but do not make it unready: commands are accepted while the broker is down, and their events
 //! wait; tokens are checked with the keys at hand while the identity provider is down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
+use domain::kernel::lag::{self, QueueLag};
 use domain::kernel::schema;
-use domain::{Db, FieldError};
+use domain::{Db, Error, FieldError};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -44,6 +46,8 @@ pub struct Checks {
     pub db: Db,
     /// Shown.
     pub broker: watch::Receiver<BrokerState>,
+    /// Shown: the messages of each consumer group that wait at the broker. Empty in a process that does not know.
+    pub at_broker: Arc<dyn Fn() -> BTreeMap<String, u64> + Send + Sync>,
     /// Shown; none in a process that checks no tokens.
     pub identity_provider: Option<Arc<Authenticator>>,
     /// How long to wait for the database.
@@ -64,6 +68,25 @@ struct Ready {
     #[schema(example = "ready")]
     status: &'static str,
     checks: ReadyChecks,
+    /// How far the queues are behind; decides nothing.
+    queues: Vec<ReadyQueue>,
+}
+
+/// A queue that workers serve: `outbox`, or a consumer group.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReadyQueue {
+    #[schema(example = "stock")]
+    name: String,
+    /// Seconds since the job was enqueued that has waited longest, those behind a failing one included; 0 when
+    /// none waits.
+    #[schema(example = 0.2)]
+    lag_seconds: f64,
+    /// Events that wait at the broker for this consumer group, at the last look, at most half a minute ago; left
+    /// out where this process does not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = u64, example = 0)]
+    at_broker: Option<u64>,
 }
 
 /// What was looked at. Only the database and its schema decide.
@@ -115,10 +138,15 @@ async fn get_liveness() -> Found<Live> {
     (status = 503, description = "`not_ready`: `errors` names the check that failed."),
 ))]
 async fn get_readiness(State(checks): State<Checks>) -> Result<Found<Ready>, Problem> {
-    let state = tokio::time::timeout(checks.timeout, checks.db.ask(schema::state)).await;
-    match state {
-        Ok(Ok(schema::State::Current)) => Ok(Found(ready(&checks))),
-        Ok(Ok(schema::State::Behind(missing))) => {
+    let look = async {
+        Ok::<_, Error>(match checks.db.ask(schema::state).await? {
+            schema::State::Current => Ok(checks.db.ask(lag::lag).await?),
+            schema::State::Behind(missing) => Err(missing),
+        })
+    };
+    match tokio::time::timeout(checks.timeout, look).await {
+        Ok(Ok(Ok(queues))) => Ok(Found(ready(&checks, queues))),
+        Ok(Ok(Err(missing))) => {
             Err(not_ready("schema", "schema_behind", format!("{missing} migrations are missing; run `portal migrate`")))
         }
         Ok(Err(error)) => {
@@ -129,7 +157,7 @@ async fn get_readiness(State(checks): State<Checks>) -> Result<Found<Ready>, Pro
     }
 }
 
-fn ready(checks: &Checks) -> Ready {
+fn ready(checks: &Checks, queues: Vec<QueueLag>) -> Ready {
     let broker = match &*checks.broker.borrow() {
         BrokerState::Embedded => "embedded",
         BrokerState::Up => "up",
@@ -143,7 +171,17 @@ fn ready(checks: &Checks) -> Ready {
         IdentityProviderState::Down { .. } => "down",
         IdentityProviderState::NotUsed => "notUsed",
     };
-    Ready { status: "ready", checks: ReadyChecks { database: "up", schema: "current", broker, identity_provider } }
+    let at_broker = (checks.at_broker)();
+    let queues = queues
+        .into_iter()
+        .map(|QueueLag { queue, seconds }| ReadyQueue {
+            at_broker: at_broker.get(&queue).copied(),
+            name: queue,
+            lag_seconds: seconds,
+        })
+        .collect();
+    let checks = ReadyChecks { database: "up", schema: "current", broker, identity_provider };
+    Ready { status: "ready", checks, queues }
 }
 
 fn not_ready(check: &str, code: &'static str, detail: String) -> Problem {

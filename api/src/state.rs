@@ -1,5 +1,6 @@
 //! What handlers work with. Extract the part that is needed: `State<Db>`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -40,6 +41,7 @@ impl FromRef<State> for Checks {
         Self {
             db: state.db.clone(),
             broker: state.broker.clone(),
+            at_broker: Arc::new(BTreeMap::new),
             identity_provider: Some(state.auth.clone()),
             timeout: state.settings.readiness_timeout,
         }

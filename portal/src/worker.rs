@@ -36,7 +36,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let broker = bus_settings(config)?;
     let bus: Arc<dyn Bus> = Arc::new(rabbitmq(broker.clone())?);
     let db = database::db(pool.clone(), config);
-    let health = match serve_health(config, &db, &*bus, &stop).await {
+    let health = match serve_health(config, &db, &bus, &stop).await {
         Ok(health) => health,
         Err(failure) => {
             bus.close().await;
@@ -133,7 +133,7 @@ fn shown(state: &BusState) -> BrokerState {
 async fn serve_health(
     config: &Config,
     db: &Db,
-    bus: &dyn Bus,
+    bus: &Arc<dyn Bus>,
     stop: &CancellationToken,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let Some(addr) = config.worker.health_addr else { return Ok(None) };
@@ -141,7 +141,11 @@ async fn serve_health(
     let settings = config.http.settings();
     let checks = Checks {
         db: db.clone(),
-        broker: broker_state(bus),
+        broker: broker_state(&**bus),
+        at_broker: {
+            let bus = bus.clone();
+            Arc::new(move || bus.waiting())
+        },
         identity_provider: None,
         timeout: settings.readiness_timeout,
     };

@@ -1,5 +1,7 @@
 //! Liveness and readiness.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::auth::{Authenticator, Settings as AuthSettings};
@@ -22,7 +24,7 @@ async fn ready_tells_what_it_looked_at(pool: PgPool) {
     let app = App::new(pool).await;
     let ready = app.get("/health/ready").send().await;
     let checks = json!({"database": "up", "schema": "current", "broker": "embedded", "identityProvider": "notUsed"});
-    assert_eq!((ready.status.as_u16(), ready.json), (200, json!({"status": "ready", "checks": checks})));
+    assert_eq!((ready.status.as_u16(), ready.json), (200, json!({"status": "ready", "checks": checks, "queues": []})));
     assert_eq!(app.get("/health/live").send().await.json, json!({"status": "live"}));
 
     for (state, text) in [
@@ -35,6 +37,42 @@ async fn ready_tells_what_it_looked_at(pool: PgPool) {
         assert_eq!((ready.status.as_u16(), ready.json["checks"]["broker"].clone()), (200, json!(text)), "events wait");
         assert!(!ready.text.contains("secret"));
     }
+}
+
+/// Without a token, so neither tenants nor jobs: only how far each queue is behind.
+#[sqlx::test(migrations = false)]
+async fn ready_tells_how_far_the_queues_are_behind(pool: PgPool) {
+    let app = App::new(pool.clone()).await;
+    sqlx::raw_sql(
+        "insert into jobs.queues (name) values ('outbox'), ('stock');
+         insert into apalis.jobs (id, job_type, kind, job, created_at, deferred) values
+             ('1', 'stock', 'handle-event.v1', '', now() - interval '1 hour', true),
+             ('2', 'stock', 'handle-event.v1', '', now() - interval '90 s', false),
+             ('3', 'stock', 'handle-event.v1', '', now() - interval '30 s', false)",
+    )
+    .execute(&app.owner)
+    .await
+    .unwrap();
+    let ready = app.get("/health/ready").send().await;
+    let (outbox, stock) = (&ready.json["queues"][0], &ready.json["queues"][1]);
+    assert_eq!(*outbox, json!({"name": "outbox", "lagSeconds": 0.0}));
+    assert_eq!(stock["name"], "stock");
+    let lag = stock["lagSeconds"].as_f64().unwrap();
+    assert!((90.0..3600.0).contains(&lag), "{lag}: the oldest that is ready");
+
+    let (_broker, receiver) = watch::channel(BrokerState::Up);
+    let router = api::health::router(Checks {
+        db: Db::new(app.owner.clone(), QueuePolicies::default()),
+        broker: receiver,
+        at_broker: Arc::new(|| BTreeMap::from([("stock".to_owned(), 17)])),
+        identity_provider: None,
+        timeout: Duration::from_secs(30),
+    });
+    let response = router.oneshot(Request::get("/health/ready").body(Body::empty()).unwrap()).await.unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["queues"][1]["atBroker"], 17);
+    assert_eq!(body["queues"][0].get("atBroker"), None);
 }
 
 #[sqlx::test(migrations = false)]
@@ -92,6 +130,7 @@ async fn a_database_that_does_not_answer_is_not_waited_for() {
     let router = api::health::router(Checks {
         db: Db::new(PgPoolOptions::new().connect_lazy_with(options), QueuePolicies::default()),
         broker: receiver,
+        at_broker: Arc::new(BTreeMap::new),
         identity_provider: None,
         timeout: Duration::from_millis(300),
     });

@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod input;
 pub mod job;
+pub mod lag;
 pub mod outbox;
 pub mod page;
 pub(crate) mod patch;

@@ -15,6 +15,8 @@ pub mod rabbitmq;
 mod settings;
 pub mod topology;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use domain::kernel::event::Envelope;
 use tokio::sync::watch;
@@ -40,6 +42,12 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Whether publishing is possible right now; changes are announced.
     fn state(&self) -> watch::Receiver<BusState>;
+
+    /// The messages of each consumer group that wait at the broker, as of its last look, some seconds ago. Empty
+    /// where nothing waits outside of the database.
+    fn waiting(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
+    }
 
     /// Waits for outstanding confirms (some seconds at most) and disconnects. Whatever is
     /// published afterwards is [`PublishError::Unavailable`].

@@ -21,6 +21,7 @@ mod news;
 mod session;
 mod status;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -97,6 +98,10 @@ impl Bus for RabbitMq {
         self.status.subscribe()
     }
 
+    fn waiting(&self) -> BTreeMap<String, u64> {
+        self.status.waiting()
+    }
+
     async fn close(&self) {
         self.stop.cancel();
         self.tasks.wait().await;
@@ -150,7 +155,10 @@ impl Supervisor {
         let link = self.endpoint.connect().await.map_err(|error| error.to_string())?;
         let declared = tokio::time::timeout(self.settings.confirm_timeout, self.topology.declare(&link.connection));
         match declared.await {
-            Ok(Ok(())) => Ok(link),
+            Ok(Ok(waiting)) => {
+                self.status.looked(waiting);
+                Ok(link)
+            }
             Ok(Err(error)) => {
                 link.close().await;
                 Err(error.to_string())

@@ -10,7 +10,7 @@
 //! Everything is durable. Declaring it again is harmless, so it is done at every connect and
 //! whenever an event found no queue.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -85,8 +85,16 @@ pub struct Topology {
     dead_letters: ShortString,
     delivery_limit: i32,
     /// Queue name and routing keys.
-    queues: Vec<(ShortString, Vec<ShortString>)>,
+    queues: Vec<Queue>,
     routed: HashSet<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Queue {
+    group: String,
+    name: ShortString,
+    /// What it is bound with.
+    keys: Vec<ShortString>,
 }
 
 impl Topology {
@@ -101,7 +109,8 @@ impl Topology {
         let mut queues = Vec::new();
         for subscription in subscriptions {
             let keys = subscription.event_types.iter().map(|t| name("subscriptions", t)).collect::<Result<_, _>>()?;
-            queues.push((name("subscriptions", &subscription.queue)?, keys));
+            let (group, name) = (subscription.group.clone(), name("subscriptions", &subscription.queue)?);
+            queues.push(Queue { group, name, keys });
         }
         Ok(Self {
             exchange: name("exchange", &settings.exchange)?,
@@ -129,11 +138,11 @@ impl Topology {
     }
 
     /// Declares everything, on a channel of its own: the broker closes the channel of a
-    /// declaration that it refuses.
+    /// declaration that it refuses. Returns how many messages wait for each group.
     ///
     /// # Errors
     /// See [`TopologyError`]; the first that is refused.
-    pub async fn declare(&self, connection: &Connection) -> Result<(), TopologyError> {
+    pub async fn declare(&self, connection: &Connection) -> Result<BTreeMap<String, u64>, TopologyError> {
         let channel = connection
             .create_channel()
             .await
@@ -142,15 +151,17 @@ impl Topology {
         declare_queue(&channel, &self.dead_letters, quorum()).await?;
         bind(&channel, &self.dead_letters, &self.dead_letter_exchange, &"#".into()).await?;
         declare_exchange(&channel, &self.exchange).await?;
-        for (queue, keys) in &self.queues {
-            declare_queue(&channel, queue, self.consumed()).await?;
+        let mut waiting = BTreeMap::<_, u64>::new();
+        for Queue { group, name, keys } in &self.queues {
+            let messages = declare_queue(&channel, name, self.consumed()).await?;
+            *waiting.entry(group.clone()).or_default() += u64::from(messages);
             for key in keys {
-                bind(&channel, queue, &self.exchange, key).await?;
+                bind(&channel, name, &self.exchange, key).await?;
             }
         }
         // an unused channel costs the broker a process: its error would change nothing
         let _ = channel.close(200, "declared".into()).await;
-        Ok(())
+        Ok(waiting)
     }
 
     /// Declares the exchange events are published to, and nothing else.
@@ -179,10 +190,11 @@ async fn declare_exchange(channel: &Channel, name: &ShortString) -> Result<(), T
     declared.await.map_err(|error| refused(format!("exchange {name}"), error))
 }
 
-async fn declare_queue(channel: &Channel, name: &ShortString, arguments: FieldTable) -> Result<(), TopologyError> {
+/// Returns how many messages are ready in it.
+async fn declare_queue(channel: &Channel, name: &ShortString, arguments: FieldTable) -> Result<u32, TopologyError> {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     let declared = channel.queue_declare(name.clone(), options, arguments);
-    declared.await.map(drop).map_err(|error| refused(format!("queue {name}"), error))
+    declared.await.map(|queue| queue.message_count()).map_err(|error| refused(format!("queue {name}"), error))
 }
 
 async fn bind(

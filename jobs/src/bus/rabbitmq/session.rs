@@ -1,5 +1,6 @@
 //! Publishing over one connection, from its first event to its loss.
 
+use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ use super::status::Status;
 use crate::bus::PublishError;
 use crate::bus::cloudevent::Message;
 use crate::bus::topology::{Topology, TopologyError};
+
+/// The messages that wait for each group, or why the topology is not as it should be.
+type Declared = Result<BTreeMap<String, u64>, TopologyError>;
 
 /// An event on its way to the session.
 pub(super) struct Outgoing {
@@ -54,7 +58,7 @@ pub(super) struct Session {
     /// The broker is short of memory or disk and reads nothing; its words.
     blocked: Option<String>,
     /// Under way because something was unroutable.
-    declaring: Option<BoxFuture<'static, Result<(), TopologyError>>>,
+    declaring: Option<BoxFuture<'static, Declared>>,
     /// A queue that somebody deleted while another took its events is noticed only by looking.
     look: Interval,
     /// They learn of their failure when the topology is declared, so that a retry finds it.
@@ -208,10 +212,13 @@ impl Session {
     }
 
     /// The topology is declared again, or not: either way the next attempt will show.
-    fn declared(&mut self, declared: Result<(), TopologyError>) -> Option<String> {
+    fn declared(&mut self, declared: Declared) -> Option<String> {
         self.declaring = None;
         let text = match declared {
-            Ok(()) => "its queue was gone and has been declared again".to_owned(),
+            Ok(waiting) => {
+                self.status.looked(waiting);
+                "its queue was gone and has been declared again".to_owned()
+            }
             Err(error) => {
                 tracing::warn!(%error, "the broker's topology could not be declared again");
                 error.to_string()
@@ -319,7 +326,7 @@ async fn passed(deadline: Option<Instant>) {
 }
 
 /// The result of a declaration; never, if there is none.
-async fn finished(declaring: &mut Option<BoxFuture<'static, Result<(), TopologyError>>>) -> Result<(), TopologyError> {
+async fn finished(declaring: &mut Option<BoxFuture<'static, Declared>>) -> Declared {
     match declaring {
         Some(declaring) => declaring.await,
         None => pending().await,

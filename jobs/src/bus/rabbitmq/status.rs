@@ -1,5 +1,6 @@
 //! Whether events can be published, and where they enter.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
@@ -12,12 +13,14 @@ pub(super) struct Status {
     address: String,
     state: watch::Sender<BusState>,
     entrance: Mutex<Option<mpsc::Sender<Outgoing>>>,
+    /// Messages that wait for each consumer group.
+    waiting: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Status {
     pub(super) fn new(address: String) -> Self {
         let (state, _) = watch::channel(BusState::Down { reason: format!("still connecting to {address}") });
-        Self { address, state, entrance: Mutex::new(None) }
+        Self { address, state, entrance: Mutex::new(None), waiting: Mutex::default() }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<BusState> {
@@ -53,6 +56,15 @@ impl Status {
     pub(super) fn closed(&self) {
         *self.lock() = None;
         self.replace(BusState::Down { reason: "the bus is closed".to_owned() });
+    }
+
+    /// The last look at the queues.
+    pub(super) fn waiting(&self) -> BTreeMap<String, u64> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn looked(&self, waiting: BTreeMap<String, u64>) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = waiting;
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<mpsc::Sender<Outgoing>>> {

@@ -1,5 +1,6 @@
 //! What is declared on the broker, and what happens when something else is there.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -50,6 +51,27 @@ async fn one_queue_may_take_several_types_in_order() {
     }
     assert_eq!(vhost.ids("audit").await, events.each_ref().map(|event| event.id.to_string()));
     assert_eq!(vhost.ids(&format!("{QUEUE}.billing")).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bus_knows_how_many_events_wait_for_each_group() {
+    let vhost = Vhost::new();
+    let subscriptions = [
+        Subscription::of("audit", CHANGED),
+        Subscription::of("audit", SUSPENDED),
+        Subscription::of("billing", CHANGED),
+    ];
+    let bus = jobs::bus::RabbitMq::start(settings(&vhost.url), &subscriptions).unwrap();
+    up(&bus).await;
+    let waiting = |audit, billing| BTreeMap::from([("audit".to_owned(), audit), ("billing".to_owned(), billing)]);
+    assert_eq!(bus.waiting(), waiting(0, 0));
+    for event in [event(CHANGED, "1", 1), event(SUSPENDED, "1", 2)] {
+        bus.publish(&event).await.unwrap();
+    }
+    // it looks at each connect, and from then on now and again
+    let another = jobs::bus::RabbitMq::start(settings(&vhost.url), &subscriptions).unwrap();
+    up(&another).await;
+    assert_eq!(another.waiting(), waiting(2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
