@@ -167,6 +167,7 @@ fn event_template(correlation_id: &str) -> Result<String> {
         correlation_id: correlation_id.parse()?,
         causation_id: "bench".to_owned(),
         traceparent: None,
+        data_version: CustomerChanged::DATA_VERSION,
         data,
     };
     Ok(serde_json::to_string(&PublishEvent { event })?)

@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use serde_json::value::RawValue;
 
-use crate::bus::cloudevent::{ContentMode, MAX_BODY, Received, decode, encode};
+use crate::bus::cloudevent::{ContentMode, MAX_BODY, Received, data_version, decode, encode};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -81,6 +81,7 @@ fn fuzz_round_trip() {
             assert_eq!(received.subject(), event.subject);
             assert_eq!(attributes.time(), Some(&event.time));
             assert_eq!(received.extension("correlationid").as_deref(), Some(event.correlation_id.as_str()));
+            assert_eq!(data_version(attributes).ok(), Some(event.data_version));
             assert_eq!(received.extension("causationid").as_deref(), Some(event.causation_id.as_str()));
             let data = received.data.as_ref().map_or("null", |data| data.get());
             assert_eq!(data, event.data.get(), "{mode:?}");
@@ -102,6 +103,7 @@ fn envelope(text: &str) -> Option<Envelope> {
         correlation_id: lines.next()?.parse().ok()?,
         causation_id: lines.next()?.to_owned(),
         traceparent: None,
+        data_version: 2,
         data: RawValue::from_string(lines.next()?.trim().to_owned()).ok()?,
     })
 }

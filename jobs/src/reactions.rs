@@ -74,16 +74,17 @@ struct Reaction {
     on_exhausted: Option<OnExhausted>,
 }
 
-/// Every handler of this program, by consumer group and event type.
+/// Every handler of this program, by consumer group, event type and version of the type's data.
 #[derive(Clone, Default)]
-pub struct Reactions(BTreeMap<(&'static str, &'static str), Reaction>);
+pub struct Reactions(BTreeMap<(&'static str, &'static str, i16), Reaction>);
 
 impl Reactions {
-    /// Lets a consumer group react to an event type. A group has one handler per type: what is to
-    /// fail and be tried again apart is a group of its own.
+    /// Lets a consumer group react to an event type. A group has one handler per type and version: what is
+    /// to fail and be tried again apart is a group of its own. Events of a version before stay in queues
+    /// and in the log: its handler stays until there are none.
     ///
     /// # Panics
-    /// When the group reacts to this type already: the line would replace the other.
+    /// When the group reacts to this version of the type already: the line would replace the other.
     #[must_use]
     pub fn on<E, H>(mut self, group: &'static str, handler: H) -> Self
     where
@@ -92,7 +93,7 @@ impl Reactions {
     {
         let handler = Arc::new(handler);
         let run: Run = Arc::new(move |arrival, context| run(handler.clone(), arrival, context).boxed());
-        let before = self.0.insert((group, E::TYPE), Reaction { run, on_exhausted: None });
+        let before = self.0.insert((group, E::TYPE, E::DATA_VERSION), Reaction { run, on_exhausted: None });
         assert!(before.is_none(), "{group} has two handlers for {}", E::TYPE);
         self
     }
@@ -117,47 +118,54 @@ impl Reactions {
             }
             .boxed()
         });
-        match self.0.get_mut(&(group, E::TYPE)) {
+        match self.0.get_mut(&(group, E::TYPE, E::DATA_VERSION)) {
             Some(reaction) => reaction.on_exhausted = Some(on_exhausted),
             None => panic!("{group} has no handler for {}", E::TYPE),
         }
         self
     }
 
-    /// Whether the group has a handler for this type.
-    pub fn knows(&self, group: &str, event_type: &str) -> bool {
-        self.find(group, event_type).is_some()
+    /// The versions of the type that the group has a handler for.
+    pub fn versions(&self, group: &str, event_type: &str) -> BTreeSet<i16> {
+        let of_type = self.0.keys().filter(|(g, t, _)| *g == group && *t == event_type);
+        of_type.map(|(_, _, version)| *version).collect()
     }
 
     /// The consumer groups; each is also the queue of its handler jobs.
     pub fn groups(&self) -> BTreeSet<&'static str> {
-        self.0.keys().map(|(group, _)| *group).collect()
+        self.0.keys().map(|(group, _, _)| *group).collect()
     }
 
     /// The groups that react to this type.
-    pub(crate) fn groups_of(&self, event_type: &str) -> impl Iterator<Item = &'static str> {
-        self.0.keys().filter(move |(_, t)| *t == event_type).map(|(group, _)| *group)
+    pub(crate) fn groups_of(&self, event_type: &str) -> BTreeSet<&'static str> {
+        self.0.keys().filter(|(_, t, _)| *t == event_type).map(|(group, _, _)| *group).collect()
     }
 
     /// The types that a group reacts to.
     pub(crate) fn types_of(&self, group: &str) -> Vec<String> {
-        self.0.keys().filter(|(g, _)| *g == group).map(|(_, event_type)| (*event_type).to_owned()).collect()
+        let types: BTreeSet<_> = self.0.keys().filter(|(g, _, _)| *g == group).map(|(_, t, _)| *t).collect();
+        types.into_iter().map(str::to_owned).collect()
     }
 
     /// The queue of every group and type, on the broker.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        self.0.keys().map(|(group, event_type)| Subscription::of(group, event_type)).collect()
+        let queues: BTreeSet<_> = self.0.keys().map(|(group, event_type, _)| (*group, *event_type)).collect();
+        queues.into_iter().map(|(group, event_type)| Subscription::of(group, event_type)).collect()
     }
 
-    fn find(&self, group: &str, event_type: &str) -> Option<&Reaction> {
-        self.0.iter().find(|((g, t), _)| *g == group && *t == event_type).map(|(_, reaction)| reaction)
+    fn find(&self, arrival: &HandleEvent) -> Option<&Reaction> {
+        let (group, event) = (arrival.consumer.as_str(), &arrival.event);
+        let wanted = (group, event.event_type.as_str(), event.data_version);
+        self.0.iter().find(|((g, t, version), _)| (*g, *t, *version) == wanted).map(|(_, reaction)| reaction)
     }
 
     /// Runs the handler of an event that arrived.
     pub(crate) async fn handle(self: Arc<Self>, arrival: HandleEvent, context: JobContext) -> JobResult {
-        let Some(reaction) = self.find(&arrival.consumer, &arrival.event.event_type) else {
+        let Some(reaction) = self.find(&arrival) else {
             // another release, which runs beside this one, may know it
-            let message = format!("group {} has no handler for {}", arrival.consumer, arrival.event.event_type);
+            let (group, event) = (&arrival.consumer, &arrival.event);
+            let message =
+                format!("group {group} has no handler for {} in version {}", event.event_type, event.data_version);
             return Err(JobError::Transient { class: "unknown_event_type", message });
         };
         (reaction.run)(arrival, context).await
@@ -166,7 +174,7 @@ impl Reactions {
     /// Lets the group react to an event that became a dead letter.
     pub(crate) async fn exhausted(self: Arc<Self>, exhausted: Exhausted, tx: &mut Tx) -> Result<(), Error> {
         let Ok(arrival) = serde_json::from_slice::<HandleEvent>(&exhausted.payload) else { return Ok(()) };
-        match self.find(&arrival.consumer, &arrival.event.event_type).and_then(|r| r.on_exhausted.clone()) {
+        match self.find(&arrival).and_then(|r| r.on_exhausted.clone()) {
             Some(hook) => hook(arrival, exhausted.error, tx).await,
             None => Ok(()),
         }

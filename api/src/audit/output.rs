@@ -39,6 +39,9 @@ pub(super) struct EventBody {
     /// W3C trace context of what caused it.
     #[schema(required = true, example = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]
     traceparent: Option<String>,
+    /// Version of the form of `data`.
+    #[schema(example = 1)]
+    data_version: i16,
     /// The event itself, with its entity as it is afterwards.
     #[schema(value_type = Object)]
     data: Box<RawValue>,
@@ -108,6 +111,7 @@ impl From<Envelope> for EventBody {
             correlation_id: event.correlation_id.into(),
             causation_id: event.causation_id,
             traceparent: event.traceparent,
+            data_version: event.data_version,
             data: event.data,
         }
     }

@@ -4,7 +4,7 @@
 -- For filters by who, what or why: the planner takes the index of one of them, and looks at the rest
 -- row by row. The modules are named because the index of aggregates begins with them.
 select e.position, e.id, e.type as event_type, e.source, e.subject, e.occurred_at, e.sequence, e.tenant_id, e.actor,
-       e.correlation_id, e.causation_id, e.traceparent, e.data::text as "data!"
+       e.correlation_id, e.causation_id, e.traceparent, e.data_version, e.data::text as "data!"
 from kernel.events e
 where ($1::text is null or e.module = $1)
   and ($2::text is null or e.type = $2)

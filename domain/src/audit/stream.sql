@@ -5,7 +5,7 @@
 select e.position as "position!", e.id as "id!", e.type as "event_type!", e.source as "source!",
        e.subject as "subject!", e.occurred_at as "occurred_at!", e.sequence as "sequence!", e.tenant_id as "tenant_id!",
        e.actor as "actor!", e.correlation_id as "correlation_id!", e.causation_id as "causation_id!", e.traceparent,
-       e.data::text as "data!"
+       e.data_version as "data_version!", e.data::text as "data!"
 from unnest($1::text[]) as m (module)
 cross join lateral (
     select e.*

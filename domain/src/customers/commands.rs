@@ -215,8 +215,14 @@ async fn load(tx: &mut Tx, id: Uuid, expected_version: Option<i64>) -> Result<Cu
     Ok(customer)
 }
 
-async fn save(tx: &mut Tx, mut customer: Customer) -> Result<Customer, Error> {
-    customer.version += 1;
+/// With a new version.
+async fn save(tx: &mut Tx, customer: Customer) -> Result<Customer, Error> {
+    let version = customer.version + 1;
+    save_as(tx, customer, version).await
+}
+
+async fn save_as(tx: &mut Tx, mut customer: Customer, version: i64) -> Result<Customer, Error> {
+    customer.version = version;
     customer.updated_at = tx.now();
     store::update(tx, &customer).await?;
     Ok(customer)
@@ -226,7 +232,8 @@ async fn save_changes(tx: &mut Tx, customer: Customer, changed: Vec<CustomerFiel
     if changed.is_empty() {
         return Ok(customer);
     }
-    let customer = save(tx, customer).await?;
-    tx.emit(&CustomerChanged { changed, customer: (&customer).into() })?;
+    let version = tx.next_version::<CustomerChanged>(customer.id, customer.version);
+    let customer = save_as(tx, customer, version).await?;
+    tx.emit_collapsing(CustomerChanged { changed, customer: (&customer).into() })?;
     Ok(customer)
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::kernel::event::Event;
+use crate::kernel::event::{CollapsingEvent, Event, fields_together};
 
 use super::model::{Customer, Status};
 
@@ -104,6 +104,12 @@ impl From<&Customer> for CustomerSnapshot {
             updated_at: customer.updated_at,
             version: customer.version,
         }
+    }
+}
+
+impl CollapsingEvent for CustomerChanged {
+    fn collapse(self, later: Self) -> Self {
+        Self { changed: fields_together(self.changed, later.changed), customer: later.customer }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -15,12 +16,43 @@ pub trait Event: Serialize + JsonSchema {
     const MODULE: &'static str;
     /// CloudEvents type: `com.offgrid.portal.customers.customer-changed`.
     const TYPE: &'static str;
+    /// Version of the fields. It is raised by a change that a consumer of the version before could not read:
+    /// a field that is gone, renamed, or means something else. A new field that may be missing raises nothing.
+    const DATA_VERSION: i16 = FIRST_VERSION;
 
     /// Which aggregate.
     fn aggregate_id(&self) -> Uuid;
 
     /// The aggregate's version after this event: 1 for the first, then each the next.
     fn sequence(&self) -> i64;
+}
+
+/// An event that only says what its aggregate is like now: several of one aggregate within one command become
+/// one, and the aggregate gets one new version. Of what they say, the latest wins.
+///
+/// An event that is a fact of its own (created, suspended, received, confirmed …) is none, and neither collapses
+/// nor is collapsed across: changed, suspended, changed stay three events with three versions.
+pub trait CollapsingEvent: Event + DeserializeOwned {
+    /// What this event and a later one of the same aggregate say together.
+    #[must_use]
+    fn collapse(self, later: Self) -> Self;
+}
+
+/// The fields that several changes changed, each once, in the order in which they first were.
+pub(crate) fn fields_together<F: PartialEq>(mut earlier: Vec<F>, later: Vec<F>) -> Vec<F> {
+    for field in later {
+        if !earlier.contains(&field) {
+            earlier.push(field);
+        }
+    }
+    earlier
+}
+
+/// The version of an event's data where nothing else is said.
+pub const FIRST_VERSION: i16 = 1;
+
+pub(crate) fn first_version() -> i16 {
+    FIRST_VERSION
 }
 
 /// An event as it was committed: everything a CloudEvent carries, fixed at commit and the same on
@@ -50,6 +82,9 @@ pub struct Envelope {
     pub causation_id: String,
     /// Extension `traceparent`.
     pub traceparent: Option<String>,
+    /// [`Event::DATA_VERSION`], the last part of CloudEvents `dataschema`.
+    #[serde(default = "first_version")]
+    pub data_version: i16,
     /// CloudEvents `data`: the event as JSON.
     pub data: Box<RawValue>,
 }
@@ -82,6 +117,7 @@ pub(crate) struct LogRow {
     pub(crate) correlation_id: String,
     pub(crate) causation_id: String,
     pub(crate) traceparent: Option<String>,
+    pub(crate) data_version: i16,
     pub(crate) data: String,
 }
 
@@ -104,9 +140,15 @@ impl LogRow {
             correlation_id: self.correlation_id.parse()?,
             causation_id: self.causation_id,
             traceparent: self.traceparent,
+            data_version: self.data_version,
             data: RawValue::from_string(self.data).map_err(|_| Malformed("its data is no JSON"))?,
         })
     }
+}
+
+/// `customers/{id}`.
+pub(crate) fn subject<E: Event>(aggregate: Uuid) -> String {
+    format!("{}/{aggregate}", E::MODULE)
 }
 
 /// `urn:offgrid:customers:outboxworker` for `customers`.

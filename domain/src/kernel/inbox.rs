@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::ctx::{CorrelationId, TenantId};
 use super::db::Db;
 use super::error::Error;
+use super::event::first_version;
 use super::job::{Job as _, NewJob};
 use super::queue;
 use super::tx::Tx;
@@ -46,28 +47,25 @@ pub struct ReceivedEvent {
     pub correlation_id: CorrelationId,
     /// Extension `traceparent`.
     pub traceparent: Option<String>,
+    /// The last part of CloudEvents `dataschema`; the first version where there is none.
+    #[serde(default = "first_version")]
+    pub data_version: i16,
     /// CloudEvents `data`.
     pub data: Box<RawValue>,
-    /// Extension `replayid`, of an event that is handed over again.
+    /// Extension `replayid`, of an event that a replay hands over: which one.
     #[serde(default, rename = "replayid", skip_serializing_if = "Option::is_none")]
-    pub replay: Option<ReplayMark>,
-}
-
-/// The mark of an event that a replay hands over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplayMark {
-    /// Which replay.
-    pub id: Uuid,
-    /// Whether it has its effect also if it had it before.
-    pub force: bool,
+    pub replay_id: Option<Uuid>,
+    /// Extension `replayforce`: it has its effect also if it had it before.
+    #[serde(default, rename = "replayforce", skip_serializing_if = "std::ops::Not::not")]
+    pub replay_force: bool,
 }
 
 impl ReceivedEvent {
     /// The source under which the inbox knows it: that of a forced replay is the replay's own, so that the
     /// event happens once more, and once in each such replay.
     pub(crate) fn inbox_source(&self) -> Cow<'_, str> {
-        match self.replay {
-            Some(ReplayMark { id, force: true }) => format!("{}#replay={id}", self.source).into(),
+        match self.replay_id {
+            Some(id) if self.replay_force => format!("{}#replay={id}", self.source).into(),
             _ => (&*self.source).into(),
         }
     }
@@ -111,7 +109,7 @@ pub(crate) fn handler_job(arrival: &HandleEvent) -> Result<NewJob, Error> {
 /// [`Error::Database`].
 pub async fn claim_effect(tx: &mut Tx, arrival: &HandleEvent, job_id: &str) -> Result<bool, Error> {
     let event = &arrival.event;
-    tx.mark_replay(event.replay.map(|mark| mark.id));
+    tx.mark_replay(event.replay_id);
     let marked = sqlx::query!(
         "insert into kernel.inbox as i (event_id, source, consumer, tenant_id, job_id, handled_at)
          values ($1, $2, $3, $4, $5, now())

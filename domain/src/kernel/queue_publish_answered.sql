@@ -2,12 +2,12 @@
 with logged as (
     insert into kernel.events (
         id, type, source, subject, occurred_at, module, aggregate_id, sequence, data, job_id,
-        tenant_id, actor, correlation_id, causation_id, traceparent)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $15, $16, $17, $18, $19)
+        tenant_id, actor, correlation_id, causation_id, traceparent, data_version)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $15, $16, $17, $18, $19, $20)
 ),
 answered as (
-    update kernel.idempotency_keys set status = $22, headers = $23, body = $24
-    where tenant_id = $15 and actor = $16 and route = $20 and key = $21
+    update kernel.idempotency_keys set status = $23, headers = $24, body = $25
+    where tenant_id = $15 and actor = $16 and route = $21 and key = $22
 )
 insert into apalis.jobs (
     id, job_type, kind, job, status, attempts, max_attempts, run_at, priority, metadata,

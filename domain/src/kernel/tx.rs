@@ -10,7 +10,7 @@ use super::connection::Borrowed;
 use super::ctx::{Ctx, Scope, TenantId};
 use super::db::{Access, Db};
 use super::error::Error;
-use super::event::{self, Envelope, Event};
+use super::event::{self, CollapsingEvent, Envelope, Event};
 use super::idempotency::{self, Kept};
 use super::job::{Job, NewJob};
 use super::{outbox, queue};
@@ -73,7 +73,9 @@ impl Tx {
     pub fn tenant(&self) -> Result<TenantId, Error> {
         match &self.ctx.scope {
             Scope::Tenant(tenant) => Ok(tenant.clone()),
-            Scope::Installation => Err(Error::Internal("a business command ran without a tenant".into())),
+            Scope::Installation | Scope::Process => {
+                Err(Error::Internal("a business command ran without a tenant".into()))
+            }
         }
     }
 
@@ -87,7 +89,7 @@ impl Tx {
             id: Uuid::now_v7(),
             event_type: E::TYPE.to_owned(),
             source: event::source(E::MODULE),
-            subject: format!("{}/{}", E::MODULE, event.aggregate_id()),
+            subject: event::subject::<E>(event.aggregate_id()),
             time: self.now,
             sequence: event.sequence(),
             tenant_id: self.tenant()?,
@@ -95,9 +97,36 @@ impl Tx {
             correlation_id: self.ctx.correlation_id.clone(),
             causation_id: self.ctx.causation_id.clone(),
             traceparent: self.ctx.traceparent.clone(),
+            data_version: E::DATA_VERSION,
             data,
         });
         Ok(())
+    }
+
+    /// Records an event that collapses with the one before of the same aggregate in this command, if that is
+    /// of the same type: see [`CollapsingEvent`]. Its version comes from [`next_version`](Self::next_version).
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn emit_collapsing<E: CollapsingEvent>(&mut self, event: E) -> Result<(), Error> {
+        let Some(earlier) = self.last_of::<E>(event.aggregate_id()) else { return self.emit(&event) };
+        let failed = |e| Error::Internal(format!("{}: {e}", E::TYPE));
+        let before: E = serde_json::from_str(earlier.data.get()).map_err(failed)?;
+        earlier.data = serde_json::value::to_raw_value(&before.collapse(event)).map_err(failed)?;
+        Ok(())
+    }
+
+    /// The version of an aggregate once it is changed as `E` will say: the next one, or that which it has got in
+    /// this command already by a change that `E` collapses with.
+    pub fn next_version<E: CollapsingEvent>(&mut self, aggregate: Uuid, version: i64) -> i64 {
+        if self.last_of::<E>(aggregate).is_some() { version } else { version + 1 }
+    }
+
+    /// The last event of the aggregate in this command, if it is of this type.
+    fn last_of<E: Event>(&mut self, aggregate: Uuid) -> Option<&mut Envelope> {
+        let subject = event::subject::<E>(aggregate);
+        let last = self.events.iter_mut().rfind(|event| event.subject == subject)?;
+        (last.event_type == E::TYPE).then_some(last)
     }
 
     /// Adds a job to this transaction: it exists if and only if the transaction commits.

@@ -199,10 +199,10 @@ async fn save(tx: &mut Tx, mut product: Product, changed: Vec<ProductField>) -> 
     if changed.is_empty() {
         return Ok(product);
     }
-    product.version += 1;
+    product.version = tx.next_version::<ProductChanged>(product.id, product.version);
     product.updated_at = tx.now();
     store::update(tx, &product).await?;
-    tx.emit(&ProductChanged { changed, product: (&product).into() })?;
+    tx.emit_collapsing(ProductChanged { changed, product: (&product).into() })?;
     Ok(product)
 }
 

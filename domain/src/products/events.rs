@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::kernel::event::Event;
+use crate::kernel::event::{CollapsingEvent, Event, fields_together};
 
 use super::model::{Product, ProductStatus, Variant};
 
@@ -114,6 +114,12 @@ impl From<&Variant> for VariantSnapshot {
             updated_at: variant.updated_at,
             version: variant.version,
         }
+    }
+}
+
+impl CollapsingEvent for ProductChanged {
+    fn collapse(self, later: Self) -> Self {
+        Self { changed: fields_together(self.changed, later.changed), product: later.product }
     }
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_types, reason = "tests look at the database directly")]
 
 mod audit;
+mod collapse;
 mod connections;
 mod customers;
 mod idempotency;

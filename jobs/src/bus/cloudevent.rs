@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `id`, `type`, `source`, `subject`, `time` | the event, fixed at commit, the same on every attempt |
 //! | `datacontenttype` | `application/json` |
+//! | `dataschema` | `urn:offgrid:portal:schema:` type `:` version of the form of `data` |
 //! | `correlationid`, `causationid`, `tenantid` | the event |
 //! | `partitionkey` | `subject`: events of one aggregate belong to one partition |
 //! | `sequence` | the aggregate's version, 20 digits, so that it orders as text |
@@ -20,12 +21,14 @@
 
 mod decode;
 mod encode;
+mod schema;
 
 use lapin::BasicProperties;
 use serde::Deserialize;
 
 pub use decode::{DecodeError, Received, decode};
 pub use encode::{EncodeError, encode};
+pub use schema::data_version;
 
 /// Content type of structured mode.
 pub const STRUCTURED: &str = "application/cloudevents+json; charset=utf-8";

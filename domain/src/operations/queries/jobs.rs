@@ -186,7 +186,7 @@ async fn logged_payload(tx: &mut Tx, id: &JobId) -> Result<Option<Box<RawValue>>
     let row = sqlx::query_as!(
         LogRow,
         r#"select position, id, type as event_type, source, subject, occurred_at, sequence, tenant_id, actor,
-                  correlation_id, causation_id, traceparent, data::text as "data!"
+                  correlation_id, causation_id, traceparent, data_version, data::text as "data!"
            from kernel.events where id = $1"#,
         Uuid::from(event_id)
     )

@@ -1,12 +1,13 @@
 //! From the outbox to the wire.
 
 use chrono::SecondsFormat;
-use cloudevents::event::AttributeValue;
+use cloudevents::event::{AttributeValue, TryIntoUrl as _};
 use cloudevents::{AttributesWriter, Event, EventBuilder, EventBuilderV10};
 use domain::kernel::event::Envelope;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
+use super::schema::data_schema;
 use super::{ContentMode, MAX_BODY, Message, PREFIXES, STRUCTURED};
 
 /// Why an event cannot be put on the wire. No retry changes that.
@@ -18,6 +19,9 @@ pub enum EncodeError {
     /// AMQP keeps the type in a short string, as property and as routing key.
     #[error("its type has {0} bytes, at most 255 can be sent")]
     TypeTooLong(usize),
+    /// No URN can be made of it.
+    #[error("its type cannot be part of a URN: {0}")]
+    Type(String),
     /// More than [`MAX_BODY`].
     #[error("it has {0} bytes, at most {MAX_BODY} can be sent")]
     TooLarge(usize),
@@ -78,6 +82,8 @@ fn attributes(event: &Envelope) -> Result<Event, EncodeError> {
     }
     let mut cloud_event = builder.build()?;
     cloud_event.set_datacontenttype(Some(JSON));
+    let schema = data_schema(&event.event_type, event.data_version).into_url();
+    cloud_event.set_dataschema(Some(schema.map_err(|error| EncodeError::Type(error.to_string()))?));
     Ok(cloud_event)
 }
 

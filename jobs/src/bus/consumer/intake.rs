@@ -60,9 +60,15 @@ impl Intake {
         let received = cloudevent::decode(&arrival.properties, &arrival.body)
             .map_err(|error| Unreadable::new("undecodable", error.to_string()))?;
         let event = event(received)?;
-        if !self.reactions.knows(&arrival.consumer, &event.event_type) {
-            let message = format!("group {} has no handler for {}", arrival.consumer, event.event_type);
+        let (group, versions) = (&arrival.consumer, self.reactions.versions(&arrival.consumer, &event.event_type));
+        if versions.is_empty() {
+            let message = format!("group {group} has no handler for {}", event.event_type);
             return Err(Unreadable::new("unknown_event_type", message));
+        }
+        if !versions.contains(&event.data_version) {
+            let (event_type, version) = (&event.event_type, event.data_version);
+            let message = format!("group {group} reads {event_type} in version {versions:?}, not in {version}");
+            return Err(Unreadable::new("unknown_event_version", message));
         }
         Ok(HandleEvent { consumer: arrival.consumer.clone(), event })
     }
@@ -81,6 +87,9 @@ fn event(received: Received) -> Result<ReceivedEvent, Unreadable> {
         None => CorrelationId::generate(),
     };
     let sequence = text("sequence")?;
+    let data_version = cloudevent::data_version(attributes).map_err(|schema| {
+        Unreadable::new("unknown_event_version", format!("the attribute dataschema is none of ours: {schema}"))
+    })?;
     let event = ReceivedEvent {
         id: attributes.id().to_owned(),
         source: attributes.source().to_string(),
@@ -91,8 +100,10 @@ fn event(received: Received) -> Result<ReceivedEvent, Unreadable> {
         tenant_id: tenant.map_err(|e| wrong("tenantid", e.0))?,
         correlation_id: correlation,
         traceparent: received.extension("traceparent"),
+        data_version,
         data: received.data.ok_or_else(|| missing("data"))?,
-        replay: None,
+        replay_id: None,
+        replay_force: false,
     };
     storable(&event).map_err(|name| wrong(name, "expected 1 to 255 characters, and no NUL"))?;
     Ok(event)

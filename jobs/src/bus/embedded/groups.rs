@@ -37,6 +37,7 @@ impl Groups {
             .intake
             .reactions()
             .groups_of(event_type)
+            .into_iter()
             .map(|group| Arrival {
                 consumer: group.to_owned(),
                 properties: message.properties.clone(),

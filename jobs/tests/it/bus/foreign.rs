@@ -46,6 +46,7 @@ async fn a_stock_sdk_reads_both_modes() {
         "subject": "customers/1",
         "time": "2026-01-02T03:04:05.123456+00:00",
         "datacontenttype": "application/json",
+        "dataschema": format!("urn:offgrid:portal:schema:{CHANGED}:1"),
         "correlationid": "corr-1",
         "causationid": "request-1",
         "tenantid": "acme",

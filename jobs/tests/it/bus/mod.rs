@@ -45,6 +45,7 @@ fn event(event_type: &str, key: &str, sequence: i64) -> Envelope {
         correlation_id: "corr-1".to_owned().try_into().unwrap_or_else(|_| CorrelationId::generate()),
         causation_id: "request-1".to_owned(),
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+        data_version: 1,
         data: serde_json::value::RawValue::from_string(
             r#"{"z": 1.10, "name":"Ünal ∑", "big":12345678901234567890123}"#.into(),
         )

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use base64::Engine as _;
 use domain::customers::CustomerChanged;
 use domain::kernel::event::Event as _;
+use domain::{Error, Tx};
 use jobs::bus::consumer::{Arrival, Intake};
+use jobs::reactions::Reactions;
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sqlx::PgPool;
+use uuid::Uuid;
 
-use super::{Carrier, FIRST, Worker, assert_effects, both, database};
+use super::{Carrier, FIRST, Worker, assert_effects, both, database, first, note};
 use crate::bus::broker::Vhost;
 use crate::delivery::{customers, emit};
 use crate::support::quick;
@@ -34,12 +40,69 @@ async fn a_batch_that_is_delivered_again_makes_no_second_job(owner: PgPool) {
     assert_eq!(db.count(order).await, 0, "in order of arrival");
 }
 
+/// What an earlier or later release wrote is read by who knows it, or kept for who will.
+#[sqlx::test(migrations = false)]
+async fn each_version_has_its_handler_and_an_unknown_one_is_kept(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    let reactions =
+        Reactions::default().on::<CustomerChanged, _>(FIRST, first).on::<NextCustomerChanged, _>(FIRST, next);
+    assert_eq!(reactions.subscriptions().len(), 1, "one queue for both versions");
+    let intake = Intake::new(db.worker.clone(), Arc::new(reactions.clone()));
+    let schema = |version: &str| format!("urn:offgrid:portal:schema:{}:{version}", CustomerChanged::TYPE);
+    let in_version = |sequence, schema: String| arrival_with(sequence, serde_json::json!({"dataschema": schema}));
+    let unknown = [in_version(3, schema("3")), in_version(4, "urn:elsewhere:2".into()), in_version(5, schema("two"))];
+    let known = [in_version(1, schema("2")), in_version(2, schema("1")), arrival(6)];
+    intake.take(&[known.to_vec(), unknown.to_vec()].concat()).await.unwrap();
+    let kept = "select convert_from(payload, 'utf8')::jsonb ->> 'body' from jobs.dead_letters
+        where kind = 'read-message.v1' and error_class = 'unknown_event_version' order by id";
+    let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&db.owner).await.unwrap();
+    let kept: Vec<_> =
+        kept.iter().map(|body| base64::engine::general_purpose::STANDARD.decode(body).unwrap()).collect();
+    assert_eq!(kept, unknown.map(|arrival| arrival.body));
+    let versions =
+        "select convert_from(job, 'utf8')::jsonb -> 'event' ->> 'data_version' from apalis.jobs order by seq";
+    let versions: Vec<String> = sqlx::query_scalar(versions).fetch_all(&db.owner).await.unwrap();
+    assert_eq!(versions, ["2", "1", "1"], "the first where none is named");
+    // its data fits the next version only
+    let worker = Worker::start(&db.worker, Carrier::Embedded.wiring(&db.worker, &reactions));
+    db.until("select count(*) from effects where sequence = 2000", 1).await;
+    worker.stop().await;
+}
+
+/// [`CustomerChanged`] as a later release may write it.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct NextCustomerChanged {}
+
+impl domain::kernel::event::Event for NextCustomerChanged {
+    const MODULE: &'static str = CustomerChanged::MODULE;
+    const TYPE: &'static str = CustomerChanged::TYPE;
+    const DATA_VERSION: i16 = 2;
+
+    fn aggregate_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+
+    fn sequence(&self) -> i64 {
+        2000
+    }
+}
+
+async fn next(event: NextCustomerChanged, tx: &mut Tx) -> Result<(), Error> {
+    note(FIRST, &event, tx).await
+}
+
 fn arrival(sequence: i64) -> Arrival {
-    let body = serde_json::json!({
+    arrival_with(sequence, serde_json::json!({}))
+}
+
+/// With more attributes.
+fn arrival_with(sequence: i64, more: Value) -> Arrival {
+    let mut body = serde_json::json!({
         "specversion": "1.0", "id": format!("event-{sequence:03}"), "source": "urn:test", "type": CustomerChanged::TYPE,
         "subject": "customers/1", "time": "2026-01-01T00:00:00Z", "tenantid": "acme", "sequence": format!("{sequence:020}"),
         "data": {},
     });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let content_type: ShortString = "application/cloudevents+json".into();
     Arrival {
         consumer: FIRST.to_owned(),

@@ -14,7 +14,7 @@ mod timeline;
 use std::sync::Arc;
 
 use domain::customers::CustomerChanged;
-use domain::kernel::event::Event as _;
+use domain::kernel::event::Event;
 use domain::kernel::policy::QueuePolicy;
 use domain::{Db, Error, Tx};
 use jobs::Wiring;
@@ -106,7 +106,8 @@ impl Worker {
 async fn database(owner: PgPool, policy: QueuePolicy) -> TestDb {
     let db = TestDb::new(owner, policy).await;
     sqlx::raw_sql(
-        "create table effects (position bigint generated always as identity, consumer text, subject text, sequence bigint);
+        "create table effects (position bigint generated always as identity, consumer text, subject text, sequence bigint,
+             replay uuid);
          grant select, insert on effects to portal_worker",
     )
     .execute(&db.owner)
@@ -116,11 +117,13 @@ async fn database(owner: PgPool, policy: QueuePolicy) -> TestDb {
 }
 
 /// The handler of both groups: writes down that it ran.
-async fn note(consumer: &'static str, event: &CustomerChanged, tx: &mut Tx) -> Result<(), Error> {
-    sqlx::query("insert into effects (consumer, subject, sequence) values ($1, $2, $3)")
+async fn note<E: Event>(consumer: &'static str, event: &E, tx: &mut Tx) -> Result<(), Error> {
+    let replay = tx.replay();
+    sqlx::query("insert into effects (consumer, subject, sequence, replay) values ($1, $2, $3, $4)")
         .bind(consumer)
         .bind(event.aggregate_id().to_string())
         .bind(event.sequence())
+        .bind(replay)
         .execute(tx.conn())
         .await?;
     Ok(())
