@@ -193,6 +193,8 @@ configure() {
     echo "log_timezone = 'UTC'"
     echo "log_line_prefix = '%m [%p] %u@%d '"
     echo "shared_buffers = '128MB'"
+    # a queue leaves a dead row or two per job: looked for once a minute, they are gigabytes by then
+    echo "autovacuum_naptime = '5s'"
     if [[ -n $throw_away ]]; then
       echo "max_connections = 300"
       echo "fsync = off"
