@@ -26,6 +26,8 @@ REFUSED_FOR_A_REASON = {
     "quantity_out_of_range": "an adjustment by 0 is none: a range with a hole is more than most clients understand",
     "variant_sku_repeated": "that no two members of a list have the same SKU, a schema cannot say",
     "order_sku_repeated": "as `variant_sku_repeated`",
+    "template_invalid": "what compiles, and which names there are, no schema can say",
+    "subject_and_body": "either both or none: said in words, as `ids_or_filter`",
     "replay_consumer_unknown": "which consumer groups there are, workers say",
     "order_customer_unknown": "as `customer_group_unknown`",
     "order_customer_suspended": "whether a customer is suspended, a schema cannot say",

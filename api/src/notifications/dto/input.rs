@@ -56,7 +56,7 @@ impl Input for PreviewDraft {
             (Some(subject), Some(body)) => draft(&subject, &body, wrong).map(Some),
             (subject, _) => {
                 let missing = if subject.is_none() { "/subject" } else { "/body" };
-                wrong.note(input::wrong(missing, "field_missing", "give subject and body, or neither"));
+                wrong.note(input::wrong(missing, "subject_and_body", "give subject and body, or neither"));
                 None
             }
         }
