@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::kernel::error::FieldError;
 use crate::kernel::input;
+pub use crate::kernel::reason::Reason;
 
 /// A customer of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,11 +82,6 @@ pub struct Email(String);
 #[sqlx(transparent)]
 pub struct Phone(String);
 
-/// Why something was done: one line of 1–500 characters.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::Type)]
-#[sqlx(transparent)]
-pub struct Reason(String);
-
 /// A customer group's name: one line of 1–100 characters.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
@@ -128,14 +124,6 @@ impl Name {
     /// Names `pointer`; codes `required`, `too_long`, `control_character`.
     pub fn parse(text: &str, pointer: &str) -> Result<Self, FieldError> {
         input::line(text, pointer, 200).map(Self)
-    }
-}
-
-impl Reason {
-    /// # Errors
-    /// As [`Name::parse`].
-    pub fn parse(text: &str, pointer: &str) -> Result<Self, FieldError> {
-        input::line(text, pointer, 500).map(Self)
     }
 }
 
@@ -204,7 +192,7 @@ macro_rules! text {
         }
     )*};
 }
-text!(Name, Email, Phone, Reason, GroupName);
+text!(Name, Email, Phone, GroupName);
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ pub mod page;
 pub(crate) mod patch;
 pub mod policy;
 pub mod queue;
+pub mod reason;
 pub mod schema;
 pub mod tx;
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::kernel::error::FieldError;
 use crate::kernel::input;
+pub use crate::kernel::reason::Reason;
 use crate::products::{Amount, Currency, ProductName, Sku};
 use crate::stock::{LineReason, Quantity};
 
@@ -109,11 +110,6 @@ pub enum CancelCause {
     ProcessingFailed,
 }
 
-/// Why an order was cancelled: one line of 1–500 characters.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::Type)]
-#[sqlx(transparent)]
-pub struct Reason(String);
-
 impl Order {
     /// Follows from what happened to it.
     pub fn status(&self) -> OrderStatus {
@@ -144,23 +140,5 @@ impl OrderStatus {
             Self::Confirmed => "confirmed",
             Self::Cancelled => "cancelled",
         }
-    }
-}
-
-impl Reason {
-    /// # Errors
-    /// Names `pointer`; codes `required`, `too_long`, `control_character`.
-    pub fn parse(text: &str, pointer: &str) -> Result<Self, FieldError> {
-        input::line(text, pointer, 500).map(Self)
-    }
-
-    /// In words what stock said.
-    pub(super) fn of_stock(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }

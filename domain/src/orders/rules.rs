@@ -111,11 +111,11 @@ pub(super) fn why(refused: &[RefusedLine]) -> (CancelCause, Reason) {
         .map(|line| line.sku.as_str())
         .collect();
     match short[..] {
-        [] => (CancelCause::ProcessingFailed, Reason::of_stock("stock could not be asked".to_owned())),
-        [one] => (CancelCause::InsufficientStock, Reason::of_stock(format!("not enough in stock of {one}"))),
+        [] => (CancelCause::ProcessingFailed, Reason::said("stock could not be asked".to_owned())),
+        [one] => (CancelCause::InsufficientStock, Reason::said(format!("not enough in stock of {one}"))),
         [first, ref others @ ..] => {
             let text = format!("not enough in stock of {first}, and of {} others", others.len());
-            (CancelCause::InsufficientStock, Reason::of_stock(text))
+            (CancelCause::InsufficientStock, Reason::said(text))
         }
     }
 }

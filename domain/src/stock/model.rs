@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::kernel::error::FieldError;
 use crate::kernel::input;
+pub use crate::kernel::reason::Reason;
 use crate::products::Sku;
 
 /// The stock of one SKU.
@@ -46,10 +47,6 @@ pub struct Quantity(i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Adjustment(i64);
 
-/// Why stock was adjusted: one line of 1–500 characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(String);
-
 impl StockItem {
     /// Pieces that can be promised.
     pub fn available(&self) -> i64 {
@@ -90,19 +87,6 @@ impl Adjustment {
     /// The number itself.
     pub fn pieces(self) -> i64 {
         self.0
-    }
-}
-
-impl Reason {
-    /// # Errors
-    /// Names `pointer`; codes `required`, `too_long`, `control_character`.
-    pub fn parse(text: &str, pointer: &str) -> Result<Self, FieldError> {
-        input::line(text, pointer, 500).map(Self)
-    }
-
-    /// The text itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
