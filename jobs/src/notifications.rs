@@ -44,7 +44,10 @@ pub(crate) async fn send(sender: Arc<Sender>, job: SendNotification, context: Jo
         return Ok(());
     };
     match sender.deliver(&outgoing, &job, &context).await {
-        Ok(delivery) => Ok(domain::run(&context.db, &ctx, FinishNotification(delivery)).await?),
+        Ok(delivery) => {
+            domain::fail_point!("fail-point:told", returns Err(Error::Internal("it is said to fail".into()).into()));
+            Ok(domain::run(&context.db, &ctx, FinishNotification(delivery)).await?)
+        }
         // nobody was asked
         Err(error @ JobError::Snooze(_)) => Err(error),
         Err(error) => {

@@ -191,7 +191,9 @@ where
     })?;
     let ctx = ctx_of(&arrival)?;
     let effect = Effect { arrival: &arrival, job_id: &context.id, event, handler: &*handler };
-    Ok(domain::run(&context.db, &ctx, effect).await?)
+    domain::run(&context.db, &ctx, effect).await?;
+    domain::fail_point!("fail-point:handled", returns Err(Error::Internal("it is said to fail".into()).into()));
+    Ok(())
 }
 
 /// The circumstances of a handler: the tenant of its event, which is also what caused it.
@@ -226,6 +228,7 @@ where
     async fn handle(self, tx: &mut Tx) -> Result<(), Error> {
         if inbox::claim_effect(tx, self.arrival, self.job_id).await? {
             self.handler.call(self.event, tx).await?;
+            domain::fail_point!("fail-point:handling", returns Err(Error::Internal("it is said to fail".into())));
         }
         Ok(())
     }
