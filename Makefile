@@ -29,8 +29,8 @@ test-services-stop: ## stop them
 bench: ## measure the product in release, on servers of its own (ONLY=B1,B4: only these; ARGS=--check, ARGS=--help)
 	@scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
-chaos: ## kill, pause and cut off everything under load, and check that nothing is lost (LONG=1, ARGS="--seed 7")
-	@scripts/chaos.sh $(if $(LONG),--long) $(ARGS)
+chaos: ## break everything under load, and check that nothing is lost (SCENARIO=orders, LONG=1, ARGS="--seed 7")
+	@scripts/chaos.sh $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(LONG),--long) $(ARGS)
 
 fuzz: ## every fuzz target on its kept corpus and on inputs made from it (SECONDS=10 each, TARGET=cursors: only it)
 	@scripts/fuzz.sh $(or $(SECONDS),10) $(TARGET)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make chaos`: builds the programs with fail points, and runs the fault suite on servers of its own.
 #
-#   scripts/chaos.sh [--long] [--seed N] [--commands N] [--only PART]
+#   scripts/chaos.sh [--scenario faults|orders] [--long] [--seed N] [--commands N] [--only PART]
 #
 # As root PostgreSQL's data lies on a small file system in memory, which can be made full. What a
 # failed run leaves for inspection is in target/chaos; the next run deletes it.
@@ -63,7 +63,14 @@ trap 'exit 130' INT TERM HUP
 need_cargo
 scripts/postgres.sh install >/dev/null
 scripts/rabbitmq.sh install >/dev/null
-run_child cargo build --locked -p portal -p chaos --features portal/fail-points
+built=${CARGO_TARGET_DIR:-target}/debug
+release=()
+if [[ " $* " == *' --scenario orders '* && " $* " == *' --long '* ]]; then
+  # so many orders would take too long otherwise
+  built=${CARGO_TARGET_DIR:-target}/release
+  release=(--release)
+fi
+run_child cargo build --locked "${release[@]}" -p portal -p chaos --features portal/fail-points
 # left by a run that was killed itself
 if ((EUID == 0)); then
   postgres=$disk
@@ -73,7 +80,7 @@ unmount
 rm -rf "$work"
 
 mkdir -p "$work"
-cp "${CARGO_TARGET_DIR:-target}/debug/portal" "$work/portal" # another build must not replace it meanwhile
+cp "$built/portal" "$work/portal" # another build must not replace it meanwhile
 arguments=(--portal "$work/portal" --work "$work" --postgres "$postgres")
 if ((EUID == 0)); then
   mkdir -m 0755 "$disk"
@@ -87,4 +94,4 @@ if [[ -z $faketime ]] && ((EUID == 0)) && command -v apt-get >/dev/null; then
 fi
 [[ -z $faketime ]] || arguments+=(--faketime "$faketime")
 
-run_child env "$mark" "${CARGO_TARGET_DIR:-target}/debug/chaos" "${arguments[@]}" "$@"
+run_child env "$mark" "$built/chaos" "${arguments[@]}" "$@"

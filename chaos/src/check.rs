@@ -54,8 +54,8 @@ impl fmt::Display for Promise {
 
 /// One example of a broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Violation {
-    pub(crate) promise: Promise,
+pub(crate) struct Violation<P = Promise> {
+    pub(crate) promise: P,
     pub(crate) example: String,
 }
 

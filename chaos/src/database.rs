@@ -29,6 +29,11 @@ impl Database {
         Ok(Self(pool.connect_lazy_with(options.database("portal"))))
     }
 
+    /// For what only one scenario asks.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0
+    }
+
     /// Where log and queue end now.
     pub(crate) async fn mark(&self) -> sqlx::Result<Mark> {
         let row = sqlx::query(

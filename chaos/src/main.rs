@@ -1,5 +1,6 @@
 //! The fault suite: a whole installation under load, everything that can die or be cut off does,
-//! and afterwards every promise is checked. `scripts/chaos.sh` builds and runs it.
+//! and afterwards every promise is checked. `scripts/chaos.sh` builds and runs it. This is the scenario
+//! `faults`; [`orders`] is the other.
 //!
 //! ```text
 //! load ──HTTP──▶ portal api ──▶ proxy ──▶ PostgreSQL ◀── proxy ◀── portal worker × 3 ──▶ proxy ──▶ RabbitMQ
@@ -18,6 +19,7 @@ mod history;
 mod issuer;
 mod load;
 mod options;
+mod orders;
 mod places;
 mod program;
 mod proxy;
@@ -34,7 +36,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use options::Options;
+use options::{Options, Scenario};
 
 /// Whatever goes wrong in the suite itself ends the run.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -63,8 +65,14 @@ async fn guarded(options: &Options) -> Result<ExitCode> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
     println!("seed {seed}");
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let run = async {
+        match options.scenario {
+            Scenario::Faults => run::run(options, seed).await,
+            Scenario::Orders => orders::run(options, seed).await,
+        }
+    };
     tokio::select! {
-        kept = run::run(options, seed) => Ok(if kept? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        kept = run => Ok(if kept? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         _ = interrupt.recv() => Ok(INTERRUPTED.into()),
         _ = terminate.recv() => Ok(INTERRUPTED.into()),
     }

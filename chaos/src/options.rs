@@ -3,19 +3,26 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+
+use crate::faults::Fault;
+use crate::program::Environment;
 
 /// Kills, pauses and cuts off a whole installation under load, and checks that nothing was lost.
 #[derive(Debug, Parser)]
 #[command(name = "chaos")]
 pub(crate) struct Options {
-    /// The form with at least 100,000 commands, the product's own rescue time, and many mixes
+    /// What is played
+    #[arg(long, value_enum, default_value_t = Scenario::Faults)]
+    pub(crate) scenario: Scenario,
+    /// The form with at least 100,000 commands, the product's own rescue time, and many mixes; of `orders` that
+    /// with 10,000 of them in each act
     #[arg(long)]
     pub(crate) long: bool,
     /// Repeats a run's choices; printed at the start of each
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Commands to issue at least
+    /// Commands to issue at least, or orders to place in each act
     #[arg(long)]
     pub(crate) commands: Option<usize>,
     /// Only faults with this in their name, and no mixes
@@ -47,6 +54,22 @@ pub(crate) struct Options {
     pub(crate) amqp_port: u16,
 }
 
+/// What is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// Everything that can die or be cut off, under load of customers' data
+    Faults,
+    /// A shop: orders, stock and notifications while handlers fail and events arrive twice
+    Orders,
+}
+
+impl Options {
+    /// Whether a fault was chosen; all are, unless some were.
+    pub(crate) fn picks(&self, fault: Fault) -> bool {
+        self.only.as_ref().is_none_or(|part| fault.to_string().contains(part))
+    }
+}
+
 /// How much, and how fast.
 #[derive(Debug, Clone)]
 pub(crate) struct Form {
@@ -64,6 +87,8 @@ pub(crate) struct Form {
     pub(crate) dead_after: Option<Duration>,
     /// How long a link is out of order.
     pub(crate) outage: Duration,
+    /// What workers are told besides.
+    pub(crate) worker_environment: Environment,
 }
 
 impl Form {
@@ -77,7 +102,7 @@ impl Form {
         form
     }
 
-    fn short() -> Self {
+    pub(crate) fn short() -> Self {
         Self {
             commands: 5_000,
             rate: 60.0,
@@ -87,6 +112,7 @@ impl Form {
             mixes: 4,
             dead_after: Some(Duration::from_secs(3)),
             outage: Duration::from_secs(4),
+            worker_environment: Vec::new(),
         }
     }
 
@@ -100,6 +126,7 @@ impl Form {
             mixes: 30,
             dead_after: None,
             outage: Duration::from_secs(40),
+            worker_environment: Vec::new(),
         }
     }
 

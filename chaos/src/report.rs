@@ -1,12 +1,13 @@
 //! What is printed, and what is kept of a failed run.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::check::{Counts, Promise, Violation};
+use crate::check::{Counts, Violation};
 use crate::faults::Shot;
 use crate::history::History;
 use crate::recovery::Round;
@@ -64,8 +65,8 @@ pub(crate) fn print(rounds: &[Round], counts: &Counts, troubles: &[String]) {
 }
 
 /// The last lines.
-pub(crate) fn verdict(violations: &[Violation], seed: u64) {
-    let mut by_promise: BTreeMap<Promise, Vec<&str>> = BTreeMap::new();
+pub(crate) fn verdict<P: Copy + Ord + Display>(violations: &[Violation<P>], seed: u64) {
+    let mut by_promise: BTreeMap<P, Vec<&str>> = BTreeMap::new();
     for violation in violations {
         by_promise.entry(violation.promise).or_default().push(&violation.example);
     }

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::Result;
 use crate::check::{self, Promise, Violation};
+use crate::consumer::Consumer;
 use crate::faults::Shot;
 use crate::history::{Command, History};
 use crate::load::Load;
@@ -27,6 +28,9 @@ const BREATH: Duration = Duration::from_millis(200);
 pub(crate) async fn run(options: &Options, seed: u64) -> Result<bool> {
     let begun = Instant::now();
     let world = World::start(options, Form::of(options)).await?;
+    // nothing was published yet
+    let consumer = Consumer::start(world.places.amqp_url(world.places.amqp_port));
+    consumer.ready().await?;
     let mut rng = Rng::with_seed(seed);
     let load = Load::start(world.sender()?, &world.form, seed).await?;
     println!("{:>6.1} s  up; load begins", begun.elapsed().as_secs_f64());
@@ -35,7 +39,7 @@ pub(crate) async fn run(options: &Options, seed: u64) -> Result<bool> {
     let commands = load.stop().await;
     let left = drain(&world).await;
     let troubles = world.database.troubles().await.unwrap_or_default();
-    let history = wind_down(world, commands).await?;
+    let history = wind_down(world, &consumer, commands).await?;
     let (counts, mut violations) = check::check(&history);
     violations.extend(rounds.iter().flat_map(broken));
     report::print(&rounds, &counts, &troubles);
@@ -130,7 +134,7 @@ async fn drain(world: &World) -> i64 {
 }
 
 /// Stops everything, and reads what became of it.
-async fn wind_down(world: World, commands: Vec<Command>) -> Result<History> {
+async fn wind_down(world: World, consumer: &Consumer, commands: Vec<Command>) -> Result<History> {
     let mut history = History { commands, ..History::default() };
     world.api.stop().await?;
     for worker in world.workers {
@@ -140,7 +144,7 @@ async fn wind_down(world: World, commands: Vec<Command>) -> Result<History> {
     // the consumer may still be behind
     let begun = Instant::now();
     loop {
-        history.arrivals = world.consumer.arrivals();
+        history.arrivals = consumer.arrivals();
         let arrived: std::collections::HashSet<_> = history.arrivals.iter().map(|arrival| arrival.event).collect();
         if arrived.len() >= history.published.len() || begun.elapsed() > Duration::from_secs(30) {
             break;

@@ -8,9 +8,8 @@ use crate::world::World;
 
 /// Every fault that can take place here, in random order; and those that cannot.
 pub(crate) fn each(options: &Options, world: &World, rng: &mut Rng) -> (Vec<Shot>, Vec<(Fault, &'static str)>) {
-    let chosen = |fault: &Fault| options.only.as_ref().is_none_or(|part| fault.to_string().contains(part));
     let (mut possible, mut skipped) = (Vec::new(), Vec::new());
-    for fault in Fault::all().into_iter().filter(chosen) {
+    for fault in Fault::all().into_iter().filter(|fault| options.picks(*fault)) {
         match fault.impossible(world) {
             Some(why) => skipped.push((fault, why)),
             None => possible.push(fault),

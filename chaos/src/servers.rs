@@ -1,5 +1,6 @@
 //! PostgreSQL and RabbitMQ, run by the scripts of this checkout.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -90,6 +91,17 @@ impl RabbitMq {
 
     pub(crate) async fn kill(&self) -> Result<()> {
         self.run(&["kill", &text(&self.0.rabbitmq)]).await
+    }
+
+    /// How many messages each queue holds, those included that are on their way to a consumer. Up to 5 s old.
+    pub(crate) async fn messages(&self) -> Result<BTreeMap<String, u64>> {
+        let list = ["ctl", &text(&self.0.rabbitmq), "list_queues", "--quiet", "--no-table-headers", "name", "messages"];
+        let printed = script(&self.0, "rabbitmq.sh", &list).await?;
+        let queue = |line: &str| -> Result<(String, u64)> {
+            let (name, messages) = line.split_once('\t').ok_or_else(|| format!("not a queue: {line}"))?;
+            Ok((name.to_owned(), messages.trim().parse()?))
+        };
+        printed.lines().map(queue).collect()
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<()> {

@@ -6,7 +6,6 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::Result;
-use crate::consumer::Consumer;
 use crate::database::Database;
 use crate::issuer::Issuer;
 use crate::options::{Form, Options};
@@ -28,7 +27,6 @@ pub(crate) struct World {
     pub(crate) api: Program,
     pub(crate) workers: Vec<Program>,
     pub(crate) database: Database,
-    pub(crate) consumer: Consumer,
     pub(crate) small_disk: Option<std::path::PathBuf>,
     pub(crate) faketime: Option<std::path::PathBuf>,
 }
@@ -42,8 +40,6 @@ impl World {
         let issuer = Issuer::start(places.issuer()).await?;
         let database_link = Proxy::start(places.database_proxy(), places.database_port()).await?;
         let broker_link = Proxy::start(places.broker_proxy(), places.amqp_port).await?;
-        let consumer = Consumer::start(places.amqp_url(places.amqp_port));
-        consumer.ready().await?;
         let api = Program::start(spec(&places, "api", "api", api_environment(&places, &issuer)));
         let worker =
             |n| Program::start(spec(&places, &format!("worker-{n}"), "worker", worker_environment(&places, &form)));
@@ -60,7 +56,6 @@ impl World {
             issuer,
             api,
             workers,
-            consumer,
             places,
         };
         world.ready().await?;
@@ -124,5 +119,6 @@ fn worker_environment(places: &Places, form: &Form) -> Environment {
         environment.push(variable("PORTAL_WORKER__DEAD_AFTER_MS", dead_after.as_millis()));
         environment.push(variable("PORTAL_WORKER__HEARTBEAT_MS", (dead_after / 4).as_millis()));
     }
+    environment.extend(form.worker_environment.iter().cloned());
     environment
 }
