@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::servers::{Answering, MailServer};
-use super::{Told, dead};
+use super::{Told, dead, holds_up_no_order};
 
 fn to(url: String) -> Settings {
     Settings { smtp_url: Some(url), breaker_failures: 1000, ..Settings::default() }
@@ -60,6 +60,12 @@ async fn a_mail_server_that_hangs_is_given_up_in_time(owner: PgPool) {
     let failed = told.order(Failed).await;
     told.worker.stop().await;
     assert_eq!((failed.attempts, dead(&told.shop, "smtp_unavailable").await, server.calls()), (3, 1, 3));
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_mail_server_that_hangs_holds_up_no_order(owner: PgPool) {
+    let server = Answering::hanging().await;
+    holds_up_no_order(owner, Settings { smtp_timeout: Duration::from_secs(60), ..to(server.smtp()) }).await;
 }
 
 #[sqlx::test(migrations = false)]

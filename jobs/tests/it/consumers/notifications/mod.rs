@@ -70,6 +70,19 @@ impl Told {
     }
 }
 
+/// Whoever is to be told, or asked whom to tell, may hang: more orders than notifications can be under way at
+/// once are confirmed nevertheless, and not one of them was told of yet.
+async fn holds_up_no_order(owner: PgPool, settings: Settings) {
+    let told = Told::new(owner, settings).await;
+    for _ in 0..40 {
+        told.shop.place(&[("A", 1), ("B", 2)]).await;
+    }
+    told.shop.db.until("select count(*) from orders.orders where status = 'confirmed'", 40).await;
+    let sent = "select count(*) from notifications.notifications where status <> 'queued'";
+    assert_eq!(told.shop.db.count(sent).await, 0);
+    told.worker.stop().await;
+}
+
 /// How many dead letters of this class there are.
 async fn dead(shop: &Shop, class: &str) -> i64 {
     let of = format!(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::servers::optional;
 
@@ -61,7 +61,7 @@ impl Drop for MailServer {
     }
 }
 
-/// Takes connections, and writes the same on each of them once something arrived; nothing if there is nothing.
+/// Takes connections, and writes the same on each of them once something arrived.
 pub(super) struct Answering {
     port: u16,
     calls: Arc<AtomicUsize>,
@@ -72,32 +72,38 @@ impl Answering {
     /// An HTTP answer.
     pub(super) async fn http(status: &str, body: &str) -> Self {
         let length = body.len();
-        Self::with(format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")).await
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        Self::with(answer, false).await
     }
 
     /// Says nothing at all.
     pub(super) async fn hanging() -> Self {
-        Self::with(String::new()).await
+        Self::with(String::new(), true).await
     }
 
-    async fn with(answer: String) -> Self {
+    /// The beginning of an HTTP answer, and nothing more.
+    pub(super) async fn hanging_in_its_answer() -> Self {
+        Self::with("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"name\": \"Ada".to_owned(), true).await
+    }
+
+    /// `hangs`: with the connection open, for ever.
+    async fn with(answer: String, hangs: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let serving = tokio::spawn(async move {
-            let mut held = Vec::new();
+            let mut connections = JoinSet::new();
             loop {
                 let (mut connection, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::SeqCst);
-                if answer.is_empty() {
-                    held.push(connection);
-                    continue;
-                }
                 let answer = answer.clone();
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     let _ = connection.read(&mut [0; 4096]).await;
                     let _ = connection.write_all(answer.as_bytes()).await;
+                    if hangs {
+                        std::future::pending::<()>().await;
+                    }
                     let _ = connection.shutdown().await;
                 });
             }

@@ -7,8 +7,8 @@ use domain::notifications::NotificationStatus::Logged;
 use jobs::notifications::Settings;
 use sqlx::PgPool;
 
-use super::Told;
 use super::servers::Answering;
+use super::{Told, holds_up_no_order};
 
 fn from(source: &Answering) -> Settings {
     Settings {
@@ -56,6 +56,11 @@ async fn one_that_hangs_is_asked_twice_and_then_done_without(owner: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
+async fn one_that_hangs_in_the_middle_of_its_answer_is_given_up_as_well(owner: PgPool) {
+    falls_back(owner, Answering::hanging_in_its_answer().await, 2).await;
+}
+
+#[sqlx::test(migrations = false)]
 async fn one_that_fails_is_asked_twice_and_then_done_without(owner: PgPool) {
     falls_back(owner, Answering::http("500 Internal Server Error", "oops").await, 2).await;
 }
@@ -80,6 +85,12 @@ async fn one_that_sends_us_elsewhere_is_not_followed(owner: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn one_that_does_not_know_the_customer_is_asked_once(owner: PgPool) {
     falls_back(owner, Answering::http("404 Not Found", "").await, 1).await;
+}
+
+#[sqlx::test(migrations = false)]
+async fn one_that_hangs_holds_up_no_order(owner: PgPool) {
+    let source = Answering::hanging().await;
+    holds_up_no_order(owner, Settings { customer_timeout: Duration::from_secs(60), ..from(&source) }).await;
 }
 
 #[sqlx::test(migrations = false)]
