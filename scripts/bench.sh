@@ -43,7 +43,8 @@ say "starting PostgreSQL and RabbitMQ ..."
 scripts/postgres.sh start "$postgres" "${PORTAL_BENCH_PG_PORT:-27440}" >/dev/null
 # What an installation would set on a machine of this size; everything else is the default.
 scripts/postgres.sh psql "$postgres" postgres \
-  -c "alter system set shared_buffers = '1GB'" -c "alter system set max_wal_size = '4GB'"
+  -c "alter system set shared_buffers = '1GB'" -c "alter system set max_wal_size = '4GB'" \
+  -c "alter system set track_commit_timestamp = on" # B13 asks when orders were confirmed
 scripts/postgres.sh stop "$postgres" fast
 scripts/postgres.sh start "$postgres" "${PORTAL_BENCH_PG_PORT:-27440}" >/dev/null
 scripts/rabbitmq.sh start "$rabbitmq" "${PORTAL_BENCH_AMQP_PORT:-27680}" >/dev/null

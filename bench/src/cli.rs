@@ -24,7 +24,7 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "bench", after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
-    /// Only these, separated by commas: F1 to F5, B1 to B12 (ONLY=…)
+    /// Only these, separated by commas: F1 to F5, B1 to B13 (ONLY=…)
     #[arg(long, value_name = "PARTS")]
     pub(crate) only: Option<String>,
     /// How often each figure is measured; its value is the median

@@ -30,6 +30,7 @@ mod random;
 mod report;
 mod scratch;
 mod server;
+mod shop;
 mod statistics;
 mod tokens;
 mod work;

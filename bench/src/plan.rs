@@ -23,11 +23,12 @@ pub(crate) enum Part {
     B10,
     B11,
     B12,
+    B13,
 }
 
 impl Part {
     /// All of them.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::F1,
         Self::F2,
         Self::F3,
@@ -45,6 +46,7 @@ impl Part {
         Self::B10,
         Self::B11,
         Self::B12,
+        Self::B13,
     ];
 
     /// `B1`, as it stands in the table, the JSON file and `ONLY`.
@@ -72,6 +74,7 @@ impl Part {
             Self::B10 => "memory of the worker",
             Self::B11 => "admin lists, p95",
             Self::B12 => "endurance at 70 % of B2",
+            Self::B13 => "order to confirmation",
         }
     }
 

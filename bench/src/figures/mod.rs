@@ -11,6 +11,7 @@ mod idle;
 mod lists;
 mod load;
 mod memory;
+mod orders;
 mod outbox;
 mod processes;
 
@@ -39,6 +40,7 @@ pub(crate) async fn measure(bench: &mut Bench, part: Part) -> Result<Vec<Measure
         Part::B10 => memory::measure(bench).await,
         Part::B11 => lists::measure(bench).await,
         Part::B12 => endurance::measure(bench).await,
+        Part::B13 => orders::measure(bench).await,
         _ => Err(format!("{} is no figure", part.name()).into()),
     }
 }
