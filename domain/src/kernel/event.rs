@@ -55,6 +55,38 @@ pub(crate) fn first_version() -> i16 {
     FIRST_VERSION
 }
 
+/// An event before a command emits it: what it says of itself, without the circumstances.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// [`Event::TYPE`].
+    pub event_type: &'static str,
+    /// [`Event::MODULE`].
+    pub module: &'static str,
+    /// [`Event::aggregate_id`].
+    pub aggregate_id: Uuid,
+    /// [`Event::sequence`].
+    pub sequence: i64,
+    /// [`Event::DATA_VERSION`].
+    pub data_version: i16,
+    /// The event as JSON.
+    pub data: Box<RawValue>,
+}
+
+impl Draft {
+    /// # Errors
+    /// When it does not serialize.
+    pub fn of<E: Event>(event: &E) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            event_type: E::TYPE,
+            module: E::MODULE,
+            aggregate_id: event.aggregate_id(),
+            sequence: event.sequence(),
+            data_version: E::DATA_VERSION,
+            data: serde_json::value::to_raw_value(event)?,
+        })
+    }
+}
+
 /// An event as it was committed: everything a CloudEvent carries, fixed at commit and the same on
 /// every attempt to publish it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -147,8 +179,8 @@ impl LogRow {
 }
 
 /// `customers/{id}`.
-pub(crate) fn subject<E: Event>(aggregate: Uuid) -> String {
-    format!("{}/{aggregate}", E::MODULE)
+pub(crate) fn subject(module: &str, aggregate: Uuid) -> String {
+    format!("{module}/{aggregate}")
 }
 
 /// `urn:offgrid:customers:outboxworker` for `customers`.

@@ -10,7 +10,7 @@ use super::connection::Borrowed;
 use super::ctx::{Ctx, Scope, TenantId};
 use super::db::{Access, Db};
 use super::error::Error;
-use super::event::{self, CollapsingEvent, Envelope, Event};
+use super::event::{self, CollapsingEvent, Draft, Envelope, Event};
 use super::idempotency::{self, Kept};
 use super::job::{Job, NewJob};
 use super::{outbox, queue};
@@ -84,23 +84,29 @@ impl Tx {
     /// # Errors
     /// [`Error::Internal`] when it does not serialize, or without a tenant.
     pub fn emit<E: Event>(&mut self, event: &E) -> Result<(), Error> {
-        let data = serde_json::value::to_raw_value(event).map_err(|e| Error::Internal(format!("{}: {e}", E::TYPE)))?;
+        let draft = Draft::of(event).map_err(|e| Error::Internal(format!("{}: {e}", E::TYPE)))?;
+        self.emit_draft(draft).map(drop)
+    }
+
+    /// The same for an event whose type is known at run time only; returns its id.
+    pub(crate) fn emit_draft(&mut self, draft: Draft) -> Result<Uuid, Error> {
+        let id = Uuid::now_v7();
         self.events.push(Envelope {
-            id: Uuid::now_v7(),
-            event_type: E::TYPE.to_owned(),
-            source: event::source(E::MODULE),
-            subject: event::subject::<E>(event.aggregate_id()),
+            id,
+            event_type: draft.event_type.to_owned(),
+            source: event::source(draft.module),
+            subject: event::subject(draft.module, draft.aggregate_id),
             time: self.now,
-            sequence: event.sequence(),
+            sequence: draft.sequence,
             tenant_id: self.tenant()?,
             actor: self.ctx.actor.clone(),
             correlation_id: self.ctx.correlation_id.clone(),
             causation_id: self.ctx.causation_id.clone(),
             traceparent: self.ctx.traceparent.clone(),
-            data_version: E::DATA_VERSION,
-            data,
+            data_version: draft.data_version,
+            data: draft.data,
         });
-        Ok(())
+        Ok(id)
     }
 
     /// Records an event that collapses with the one before of the same aggregate in this command, if that is
@@ -124,7 +130,7 @@ impl Tx {
 
     /// The last event of the aggregate in this command, if it is of this type.
     fn last_of<E: Event>(&mut self, aggregate: Uuid) -> Option<&mut Envelope> {
-        let subject = event::subject::<E>(aggregate);
+        let subject = event::subject(E::MODULE, aggregate);
         let last = self.events.iter_mut().rfind(|event| event.subject == subject)?;
         (last.event_type == E::TYPE).then_some(last)
     }

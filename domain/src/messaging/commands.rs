@@ -1,9 +1,10 @@
-//! Starts and stops replays.
+//! Starts and stops replays, and publishes test events.
 
 use uuid::Uuid;
 
 use crate::kernel::command::Command;
 use crate::kernel::error::Error;
+use crate::kernel::event::Draft;
 use crate::kernel::page::SearchText;
 use crate::kernel::tx::Tx;
 use crate::operations::Reason;
@@ -49,6 +50,24 @@ pub struct ChangeReplay {
     pub change: ReplayChange,
     /// Why.
     pub reason: Reason,
+}
+
+/// Publishes an event that nothing but this command stands behind, and returns its id. Rejected with
+/// `aggregate_exists` or `sequence_invalid`.
+#[derive(Debug, Clone)]
+pub struct PublishTestEvent {
+    /// What it says.
+    pub draft: Draft,
+}
+
+impl Command for PublishTestEvent {
+    type Output = Uuid;
+
+    async fn handle(self, tx: &mut Tx) -> Result<Uuid, Error> {
+        let last = store::last_sequence(tx, self.draft.aggregate_id).await?;
+        rules::can_be_a_test(&self.draft, last)?;
+        tx.emit_draft(self.draft)
+    }
 }
 
 impl Command for StartReplay {

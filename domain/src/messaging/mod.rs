@@ -4,6 +4,10 @@
 //! group through the inbox, moves the cursor and enqueues the next step. A step that runs twice finds that it
 //! is not its turn any more.
 //!
+//! A test event ([`PublishTestEvent`]) goes the way of every other, through the log and the outbox: it survives
+//! whatever happens, the timeline tells its story, and the log says who let it loose. Because the log is also the
+//! history of each aggregate, and numbers its events, a test event is about an aggregate of its own.
+//!
 //! | code | kind | when |
 //! |---|---|---|
 //! | `replay_consumer_unknown` | invalid, in `errors`: `/consumer` | no worker has ever served a group of this name |
@@ -11,6 +15,8 @@
 //! | `replay_not_running` | conflict | pausing one that does not run |
 //! | `replay_not_paused` | conflict | resuming one that is not paused |
 //! | `replay_ended` | conflict | cancelling one that was completed or cancelled |
+//! | `aggregate_exists` | conflict | a test event of an aggregate that has events already |
+//! | `sequence_invalid` | invalid | a test event with a version below 1 |
 
 mod commands;
 mod jobs;
@@ -20,8 +26,8 @@ mod replay;
 mod rules;
 mod store;
 
-pub use commands::{ChangeReplay, ReplayChange, StartReplay};
+pub use commands::{ChangeReplay, PublishTestEvent, ReplayChange, StartReplay};
 pub use jobs::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
-pub use model::{Rate, Repeat, Replay, ReplayCounts, ReplayFilter, ReplayState};
-pub use queries::{CountReplay, GetReplay, ListReplays};
+pub use model::{Published, Rate, Repeat, Replay, ReplayCounts, ReplayFilter, ReplayState};
+pub use queries::{CountReplay, GetReplay, ListPublished, ListReplays};
 pub use replay::{ReplayStep, SuspendReplay, replay_step};

@@ -1,10 +1,11 @@
-//! Replays as operators see them.
+//! Replays as operators see them, and events on their way.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::kernel::ctx::TenantId;
 use crate::kernel::error::FieldError;
+use crate::kernel::event::Envelope;
 use crate::kernel::input;
 use crate::kernel::page::SearchText;
 
@@ -143,4 +144,13 @@ pub struct ReplayCounts {
     pub matched: i64,
     /// Those among them that the group has already.
     pub known: i64,
+}
+
+/// An event that the broker has confirmed.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its place in the log.
+    pub position: i64,
+    /// The event.
+    pub event: Envelope,
 }

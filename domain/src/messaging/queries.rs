@@ -1,14 +1,15 @@
-//! Reads replays, and what one would do.
+//! Reads replays, what one would do, and which events were published lately.
 
 use uuid::Uuid;
 
 use crate::kernel::command::Query;
 use crate::kernel::ctx::TenantId;
 use crate::kernel::error::{Error, Rejection};
+use crate::kernel::event::LogRow;
 use crate::kernel::page::{Page, PageSize, SearchText, decode_cursor};
 use crate::kernel::tx::Tx;
 
-use super::model::{Replay, ReplayCounts, ReplayFilter, ReplayState};
+use super::model::{Published, Replay, ReplayCounts, ReplayFilter, ReplayState};
 use super::rules;
 
 /// One replay. Rejected with `replay_not_found`.
@@ -45,6 +46,30 @@ pub(super) async fn known_consumer(tx: &mut Tx, consumer: &SearchText) -> Result
     .fetch_one(tx.conn())
     .await?;
     if known { Ok(()) } else { Err(rules::consumer_unknown(consumer.as_str()).into()) }
+}
+
+/// The events at the end of the log that were published, in the order in which they were, but for those that were
+/// seen before.
+#[derive(Debug, Clone)]
+pub struct ListPublished {
+    /// How many places of the log are looked at, from its end.
+    pub window: i64,
+    /// The places that were seen.
+    pub seen: Vec<i64>,
+    /// Only of these types; none: of all.
+    pub types: Vec<String>,
+}
+
+impl Query for ListPublished {
+    type Output = Vec<Published>;
+
+    async fn fetch(self, tx: &mut Tx) -> Result<Vec<Published>, Error> {
+        let rows = sqlx::query_file_as!(LogRow, "src/messaging/published.sql", self.window, &self.seen, &self.types)
+            .fetch_all(tx.conn())
+            .await?;
+        let published = |row: LogRow| Ok(Published { position: row.position, event: row.into_envelope()? });
+        rows.into_iter().map(published).collect()
+    }
 }
 
 impl Query for GetReplay {

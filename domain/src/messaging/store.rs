@@ -1,7 +1,8 @@
-//! SQL that writes or locks replays.
+//! SQL that writes or locks replays, and looks before a test event is written.
 
 use uuid::Uuid;
 
+use crate::audit::ENTITIES;
 use crate::kernel::ctx::TenantId;
 use crate::kernel::error::Error;
 use crate::kernel::page::SearchText;
@@ -77,4 +78,21 @@ pub(super) async fn set_state(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// The number of the last event of an aggregate, of whichever module; none without events.
+pub(super) async fn last_sequence(tx: &mut Tx, aggregate: Uuid) -> Result<Option<i64>, Error> {
+    let modules = ENTITIES.map(str::to_owned);
+    let last = sqlx::query_scalar!(
+        "select max(e.sequence)
+         from unnest($1::text[]) as m (module)
+         cross join lateral (
+             select max(e.sequence) as sequence from kernel.events e
+             where e.module = m.module and e.aggregate_id = $2) e",
+        &modules,
+        aggregate
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(last)
 }

@@ -19,4 +19,5 @@ mod products;
 mod stock;
 mod stock_orders;
 mod support;
+mod test_events;
 mod transaction;
