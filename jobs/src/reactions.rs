@@ -4,10 +4,12 @@
 //! and the mark in the inbox commit together. It runs as a job in the queue of its group: retries,
 //! history, dead letters and the order per aggregate are those of any job.
 
+mod draft;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::kernel::event::Event;
+use domain::kernel::event::{Draft, Event};
 use domain::kernel::inbox;
 use domain::messaging::HandleEvent;
 use domain::{Command, Ctx, Error, Scope, Tx};
@@ -17,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::bus::Subscription;
 use crate::runtime::{Exhausted, JobContext, JobError, JobResult};
+pub use draft::DraftError;
 
 /// An `async fn(event, &mut Tx) -> Result<(), Error>`.
 ///
@@ -72,6 +75,7 @@ type OnExhausted =
 struct Reaction {
     run: Run,
     on_exhausted: Option<OnExhausted>,
+    read: fn(&str) -> Result<Draft, DraftError>,
 }
 
 /// Every handler of this program, by consumer group, event type and version of the type's data.
@@ -93,7 +97,8 @@ impl Reactions {
     {
         let handler = Arc::new(handler);
         let run: Run = Arc::new(move |arrival, context| run(handler.clone(), arrival, context).boxed());
-        let before = self.0.insert((group, E::TYPE, E::DATA_VERSION), Reaction { run, on_exhausted: None });
+        let reaction = Reaction { run, on_exhausted: None, read: draft::read::<E> };
+        let before = self.0.insert((group, E::TYPE, E::DATA_VERSION), reaction);
         assert!(before.is_none(), "{group} has two handlers for {}", E::TYPE);
         self
     }
@@ -145,6 +150,32 @@ impl Reactions {
     pub(crate) fn types_of(&self, group: &str) -> Vec<String> {
         let types: BTreeSet<_> = self.0.keys().filter(|(g, _, _)| *g == group).map(|(_, t, _)| *t).collect();
         types.into_iter().map(str::to_owned).collect()
+    }
+
+    /// An event of this type, in the newest version, from JSON.
+    ///
+    /// # Errors
+    /// See [`DraftError`].
+    pub fn draft(&self, event_type: &str, json: &str) -> Result<Draft, DraftError> {
+        (self.of_type(event_type)?.read)(json)
+    }
+
+    /// Whether there is such a type.
+    ///
+    /// # Errors
+    /// [`DraftError::UnknownType`].
+    pub fn ensure_type(&self, event_type: &str) -> Result<(), DraftError> {
+        self.of_type(event_type).map(drop)
+    }
+
+    fn of_type(&self, event_type: &str) -> Result<&Reaction, DraftError> {
+        let of_type = self.0.iter().filter(|((_, name, _), _)| *name == event_type);
+        let newest = of_type.max_by_key(|((_, _, version), _)| *version).map(|(_, reaction)| reaction);
+        newest.ok_or_else(|| {
+            let types: BTreeSet<&str> = self.0.keys().map(|(_, event_type, _)| *event_type).collect();
+            let known = types.into_iter().collect::<Vec<_>>().join(", ");
+            DraftError::UnknownType { name: event_type.to_owned(), known }
+        })
     }
 
     /// The queue of every group and type, on the broker.

@@ -27,6 +27,7 @@ use lapin::BasicProperties;
 use serde::Deserialize;
 
 pub use decode::{DecodeError, Received, decode};
+pub(in crate::bus) use encode::structured;
 pub use encode::{EncodeError, encode};
 pub use schema::data_version;
 

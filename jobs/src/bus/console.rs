@@ -1,6 +1,7 @@
 //! Shows a developer every event that is published: a consumer that changes nothing and takes
 //! nothing away from others.
 
+mod log;
 mod render;
 
 use std::ffi::OsStr;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt;
 use lapin::BasicProperties;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -18,14 +19,17 @@ use super::cloudevent::Message;
 use super::rabbitmq::{Backoff, Endpoint, Link};
 use super::settings::{Settings, SettingsError};
 use super::topology::{Topology, TopologyError};
+pub use log::run_log;
 
-/// Whether escape codes for colours are written.
+/// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// Text alone.
+    /// As text.
     Plain,
-    /// For a terminal.
+    /// As text with escape codes for colours, for a terminal.
     Coloured,
+    /// As CloudEvents in JSON, one per line, for programs.
+    Json,
 }
 
 impl Style {
@@ -89,18 +93,21 @@ pub async fn run_embedded<W: Write + Send + 'static>(
     Ok(())
 }
 
-/// Prints every event of the portal that RabbitMQ carries, until `stop` is cancelled. Its queue is
-/// its own and disappears with it. Connects for ever; events published meanwhile are not shown.
+/// Prints every event of the portal that RabbitMQ carries, or only those of some `types`, until `stop` is
+/// cancelled. Its queue is its own and disappears with it. Connects for ever; events published meanwhile
+/// are not shown.
 ///
 /// # Errors
 /// See [`ConsoleError`].
 pub async fn run_rabbitmq<W: Write + Send + 'static>(
     settings: Settings,
+    types: &[String],
     printer: Printer<W>,
     stop: CancellationToken,
 ) -> Result<(), ConsoleError> {
     let endpoint = Endpoint::new(&settings)?;
     let topology = Topology::new(&settings, &[])?;
+    let keys = routing_keys(types)?;
     let mut backoff = Backoff::new(settings.reconnect_max);
     let mut last_reason = None;
     loop {
@@ -109,7 +116,7 @@ pub async fn run_rabbitmq<W: Write + Send + 'static>(
             Some(Err(error)) => error.to_string(),
             Some(Ok(link)) => {
                 let connected = tokio::time::Instant::now();
-                let ended = stop.run_until_cancelled(show(&link, &topology, &printer)).await;
+                let ended = stop.run_until_cancelled(show(&link, &topology, &keys, &printer)).await;
                 backoff.survived(connected.elapsed());
                 match ended {
                     None => {
@@ -131,6 +138,18 @@ pub async fn run_rabbitmq<W: Write + Send + 'static>(
     }
 }
 
+/// An event's routing key is its type.
+fn routing_keys(types: &[String]) -> Result<Vec<ShortString>, SettingsError> {
+    if types.is_empty() {
+        return Ok(vec!["com.offgrid.portal.#".into()]);
+    }
+    let key = |name: &String| {
+        let problem = || format!("the type {name} is longer than 255 bytes");
+        ShortString::try_new(name.as_str()).map_err(|_| SettingsError { key: "types", problem: problem() })
+    };
+    types.iter().map(key).collect()
+}
+
 /// Why showing events ended.
 enum Ended {
     Lost(String),
@@ -150,8 +169,13 @@ impl From<TopologyError> for Ended {
 }
 
 /// Shows events of one connection until it is lost.
-async fn show<W: Write + Send + 'static>(link: &Link, topology: &Topology, printer: &Printer<W>) -> Ended {
-    match consume(link, topology, printer).await {
+async fn show<W: Write + Send + 'static>(
+    link: &Link,
+    topology: &Topology,
+    keys: &[ShortString],
+    printer: &Printer<W>,
+) -> Ended {
+    match consume(link, topology, keys, printer).await {
         Ok(never) => match never {},
         Err(ended) => ended,
     }
@@ -166,6 +190,7 @@ const MAX_WAITING: i32 = 10_000;
 async fn consume<W: Write + Send + 'static>(
     link: &Link,
     topology: &Topology,
+    keys: &[ShortString],
     printer: &Printer<W>,
 ) -> Result<std::convert::Infallible, Ended> {
     let channel = link.connection.create_channel().await?;
@@ -174,10 +199,10 @@ async fn consume<W: Write + Send + 'static>(
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongInt(MAX_WAITING));
     let queue = channel.queue_declare("".into(), own, arguments).await?;
-    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
-    channel
-        .queue_bind(queue.name().clone(), topology.exchange().clone(), "com.offgrid.portal.#".into(), options, none)
-        .await?;
+    for key in keys {
+        let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        channel.queue_bind(queue.name().clone(), topology.exchange().clone(), key.clone(), options, none).await?;
+    }
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let mut events = channel
         .basic_consume(queue.name().clone(), "".into(), BasicConsumeOptions::default(), FieldTable::default())

@@ -103,7 +103,7 @@ impl DevBus {
         let style = Style::of(&io::stdout(), std::env::var_os("NO_COLOR").as_deref());
         let printer = Printer::new(io::stdout(), style);
         let shown = match (self, events) {
-            (Self::RabbitMq { settings, .. }, _) => console::run_rabbitmq(settings.clone(), printer, stop).await,
+            (Self::RabbitMq { settings, .. }, _) => console::run_rabbitmq(settings.clone(), &[], printer, stop).await,
             (Self::Embedded { .. }, Some(events)) => console::run_embedded(events, printer, stop).await,
             (Self::Embedded { .. }, None) => return,
         };

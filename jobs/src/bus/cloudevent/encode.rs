@@ -89,7 +89,7 @@ fn attributes(event: &Envelope) -> Result<Event, EncodeError> {
 
 /// The attributes as a JSON object, with `data` put in as it is: parsing it would cost time, and
 /// might change numbers.
-fn structured(cloud_event: &Event, data: &str) -> Result<Vec<u8>, EncodeError> {
+pub(in crate::bus) fn structured(cloud_event: &Event, data: &str) -> Result<Vec<u8>, EncodeError> {
     let mut body = serde_json::to_vec(cloud_event)?;
     body.pop(); // the closing brace
     body.reserve(data.len() + 9);

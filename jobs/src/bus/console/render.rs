@@ -5,19 +5,32 @@ use std::fmt::Write as _;
 use chrono::SecondsFormat;
 use cloudevents::AttributesReader;
 use lapin::BasicProperties;
+use serde_json::json;
 
 use super::Style;
-use crate::bus::cloudevent::{Received, decode};
+use crate::bus::cloudevent::{Received, decode, structured};
 
-/// A message as lines of text, with an empty line after it.
+/// A message as lines of text with an empty line after it, or as one line of JSON.
 pub(super) fn message(properties: &BasicProperties, body: &[u8], style: Style) -> String {
-    match decode(properties, body) {
-        Ok(received) => event(&received, style),
-        Err(error) => {
-            let text = String::from_utf8_lossy(body).chars().take(1000).collect::<String>();
-            format!("a message that cannot be read: {error}\n  {}\n\n", printable(&text))
+    let beginning = || String::from_utf8_lossy(body).chars().take(1000).collect::<String>();
+    match (decode(properties, body), style) {
+        (Ok(received), Style::Plain | Style::Coloured) => event(&received, style),
+        (Ok(received), Style::Json) => line(&received),
+        (Err(error), Style::Plain | Style::Coloured) => {
+            format!("a message that cannot be read: {error}\n  {}\n\n", printable(&beginning()))
+        }
+        (Err(error), Style::Json) => {
+            format!("{}\n", json!({"unreadable": error.to_string(), "body": beginning()}))
         }
     }
+}
+
+/// In structured mode, whichever it came in.
+fn line(received: &Received) -> String {
+    let data = received.data.as_ref().map_or("null", |data| data.get());
+    let written = structured(&received.attributes, data).unwrap_or_default();
+    // line breaks of JSON stand between its parts: within a text they are escaped
+    String::from_utf8_lossy(&written).replace(['\n', '\r'], " ") + "\n"
 }
 
 fn event(received: &Received, style: Style) -> String {
@@ -61,7 +74,7 @@ struct Paint {
 impl Paint {
     fn of(style: Style) -> Self {
         match style {
-            Style::Plain => Self { bold: "", dim: "", off: "" },
+            Style::Plain | Style::Json => Self { bold: "", dim: "", off: "" },
             Style::Coloured => Self { bold: "\x1b[1;36m", dim: "\x1b[2m", off: "\x1b[0m" },
         }
     }
@@ -162,6 +175,20 @@ mod tests {
   }"#;
         assert_eq!(pretty(json), expected);
         assert_eq!(pretty("3"), "3");
+    }
+
+    #[test]
+    fn a_line_is_one_json_document_whatever_came() {
+        let body = b"{\n\"specversion\":\"1.0\",\n\"id\":\"1\",\"source\":\"urn:a\",\"type\":\"t\",\"data\":{\r\n\"a\\n\": 1.10}}";
+        let properties = BasicProperties::default().with_content_type("application/cloudevents+json".into());
+        let text = message(&properties, body, Style::Json);
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        assert!(text.contains("1.10") && text.contains("a\\n"), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&read["id"], &read["data"]["a\n"]), (&"1".into(), &1.1.into()));
+
+        let text = message(&BasicProperties::default(), b"\x1b[2J\n", Style::Json);
+        assert!(text.ends_with("}\n") && text.matches('\n').count() == 1 && !text.contains('\x1b'), "{text}");
     }
 
     #[test]

@@ -1,17 +1,23 @@
 //! The development consumer.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jobs::bus::console::{ConsoleError, Printer, Style, run_embedded, run_rabbitmq};
+use domain::customers::{CreateCustomer, Email, Name, Reason, SuspendCustomer};
+use domain::{Ctx, Scope};
+use jobs::bus::console::{ConsoleError, Printer, Style, run_embedded, run_log, run_rabbitmq};
 use jobs::bus::{Bus, ContentMode, Embedded};
+use serde_json::Value;
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::broker::Vhost;
 use super::proxy::{Flow, Proxy};
 use super::{CHANGED, SUSPENDED, connected, event, settings};
+use crate::support::{TestDb, ctx, quick, settings as quick_settings};
 
 /// What was printed so far.
 #[derive(Clone, Default)]
@@ -93,7 +99,7 @@ async fn on_rabbitmq_it_shows_every_type_takes_nothing_and_comes_back_after_a_cu
     let bus = connected(&vhost.url, &[CHANGED]).await;
     let (paper, stop) = (Paper::default(), CancellationToken::new());
     let printer = Printer::new(paper.clone(), Style::Plain);
-    let console = tokio::spawn(run_rabbitmq(settings(&vhost.through(proxy.port)), printer, stop.clone()));
+    let console = tokio::spawn(run_rabbitmq(settings(&vhost.through(proxy.port)), &[], printer, stop.clone()));
     publish_until_shown(&bus, &paper, "first").await;
     bus.publish(&event(SUSPENDED, "other", 1)).await.unwrap();
     paper.shows("customers/other").await;
@@ -105,6 +111,68 @@ async fn on_rabbitmq_it_shows_every_type_takes_nothing_and_comes_back_after_a_cu
     let queue = "offgrid.portal.customers.customer-changed";
     let subjects = super::broker::first_arrivals(&vhost.drain(queue).await);
     assert!(subjects.contains_key("customers/first") && subjects.contains_key("customers/second"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_rabbitmq_it_shows_only_the_types_asked_for() {
+    let vhost = Vhost::new();
+    let bus = connected(&vhost.url, &[CHANGED, SUSPENDED]).await;
+    let (paper, stop, settings) = (Paper::default(), CancellationToken::new(), settings(&vhost.url));
+    let (printer, stopped) = (Printer::new(paper.clone(), Style::Json), stop.clone());
+    let console = tokio::spawn(async move { run_rabbitmq(settings, &[CHANGED.to_owned()], printer, stopped).await });
+    publish_until_shown(&bus, &paper, "first").await;
+    bus.publish(&event(SUSPENDED, "other", 1)).await.unwrap();
+    // it was published before, and what is in the queue comes in order
+    publish_until_shown(&bus, &paper, "second").await;
+    assert!(!paper.text().contains("customers/other"), "{}", paper.text());
+    stop.cancel();
+    console.await.unwrap().unwrap();
+}
+
+#[sqlx::test(migrations = false)]
+async fn without_a_broker_the_database_tells_what_is_published(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    let (bus, stop) = (Arc::new(Embedded::new(ContentMode::Structured)), CancellationToken::new());
+    let worker = tokio::spawn(jobs::run(db.worker.clone(), jobs::Wiring::to(bus), quick_settings(), stop.clone()));
+    let earlier = create(&db, "earlier").await;
+    db.until("select count(*) from jobs.publications", 1).await;
+
+    let (paper, api, stopped) = (Paper::default(), db.api.clone(), stop.clone());
+    let printer = Printer::new(paper.clone(), Style::Json);
+    let everyone = Ctx { scope: Scope::Installation, ..ctx() };
+    let types = ["com.offgrid.portal.customers.customer-created".to_owned()];
+    let console = tokio::spawn(async move { run_log(&api, &everyone, &types, printer, stopped).await });
+    let mut created = Vec::new();
+    while paper.text().is_empty() {
+        assert!(created.len() < 200, "nothing was ever printed");
+        created.push(create(&db, &format!("later-{}", created.len())).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let reason = Reason::parse("unpaid invoices", "").unwrap();
+    let suspend = SuspendCustomer { id: created[0], expected_version: None, reason };
+    domain::run(&db.api, &ctx(), suspend).await.unwrap();
+    let last = create(&db, "last").await;
+    paper.shows(&last.to_string()).await;
+    stop.cancel();
+    console.await.unwrap().unwrap();
+    worker.await.unwrap();
+
+    let shown: Vec<Value> = paper.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let subjects: Vec<&str> = shown.iter().map(|event| event["subject"].as_str().unwrap()).collect();
+    let unique: BTreeSet<&&str> = subjects.iter().collect();
+    assert_eq!(unique.len(), subjects.len(), "each once, and none of another type: {subjects:?}");
+    assert!(!unique.contains(&&*format!("customers/{earlier}")));
+    assert!(shown.iter().all(|event| event["data"]["customer"]["version"] == 1 && event["tenantid"] == "acme"));
+}
+
+async fn create(db: &TestDb, name: &str) -> Uuid {
+    let command = CreateCustomer {
+        name: Name::parse(name, "").unwrap(),
+        email: Email::parse(&format!("{name}@example.com"), "").unwrap(),
+        phone: None,
+        group_id: None,
+    };
+    domain::run(&db.api, &ctx(), command).await.unwrap().id
 }
 
 #[test]
