@@ -20,7 +20,8 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An issuer and its keys.
 pub(super) struct Issuer {
-    url: String,
+    name: String,
+    discovery_url: String,
     client: reqwest::Client,
     fetch_timeout: Duration,
     refresh_interval: Duration,
@@ -69,7 +70,10 @@ impl Issuer {
     /// Starts fetching, until dropped.
     pub(super) fn start(settings: &Settings) -> Arc<Self> {
         let issuer = Arc::new(Self {
-            url: settings.issuer.clone(),
+            name: settings.issuer.clone(),
+            discovery_url: settings.discovery_url.clone().unwrap_or_else(|| {
+                format!("{}/.well-known/openid-configuration", settings.issuer.trim_end_matches('/'))
+            }),
             client: client(),
             fetch_timeout: settings.fetch_timeout,
             refresh_interval: settings.refresh_interval,
@@ -142,10 +146,9 @@ impl Issuer {
     }
 
     async fn fetch_keys(&self) -> Result<KeySet, FetchError> {
-        let discovery = format!("{}/.well-known/openid-configuration", self.url.trim_end_matches('/'));
-        let discovery: Discovery = self.get(discovery).await?;
-        if discovery.issuer != self.url {
-            return Err(FetchError::OtherIssuer { expected: self.url.clone(), found: discovery.issuer });
+        let discovery: Discovery = self.get(self.discovery_url.clone()).await?;
+        if discovery.issuer != self.name {
+            return Err(FetchError::OtherIssuer { expected: self.name.clone(), found: discovery.issuer });
         }
         let keys = KeySet::new(&self.get::<JwkSet>(discovery.jwks_uri.clone()).await?);
         if keys.is_empty() { Err(FetchError::NoUsableKey(discovery.jwks_uri)) } else { Ok(keys) }

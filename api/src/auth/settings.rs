@@ -10,6 +10,8 @@ pub struct Settings {
     /// The issuer's URL, exactly as it stands in `iss`; discovery appends
     /// `/.well-known/openid-configuration`.
     pub issuer: String,
+    /// Where the discovery document is instead, in a network in which the issuer has another name.
+    pub discovery_url: Option<String>,
     /// What must be (among) the token's `aud`.
     pub audience: String,
     /// The claim with the caller's tenant. Default `tenant`.
@@ -31,6 +33,7 @@ impl Settings {
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
+            discovery_url: None,
             audience: audience.into(),
             tenant_claim: "tenant".into(),
             refresh_interval: Duration::from_secs(300),

@@ -322,3 +322,20 @@ async fn keys_of_another_issuer_are_not_taken(pool: PgPool) {
     let IdentityProviderState::Down { reason } = auth.state() else { panic!("{:?}", auth.state()) };
     assert!(reason.contains(&issuer.url), "{reason}");
 }
+
+/// As a container reaches Keycloak: under a name that stands in no token.
+#[sqlx::test(migrations = false)]
+async fn an_issuer_is_asked_where_it_can_be_reached(pool: PgPool) {
+    let key = SigningKey::generate();
+    let name = "https://login.example.test/realms/portal";
+    let issuer = TestIssuer::named(Some(name), &key.set()).await;
+    let mut settings = AuthSettings::new(name, AUDIENCE);
+    settings.discovery_url = Some(format!("{}/.well-known/openid-configuration", issuer.url));
+    let app = App::with_auth(pool, Settings::default(), Authenticator::from_issuer(settings), key.clone(), name).await;
+    assert_eq!(outcome(&app, &key.sign(&claims(name, VIEWER, "demo"))).await, accepted());
+    assert_eq!(
+        outcome(&app, &key.sign(&claims(&issuer.url, VIEWER, "demo"))).await,
+        refused(),
+        "that is no name of it"
+    );
+}

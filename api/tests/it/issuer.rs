@@ -15,7 +15,10 @@ use crate::tokens::SigningKey;
 
 #[derive(Clone)]
 pub(crate) struct TestIssuer {
+    /// Where it answers.
     pub(crate) url: String,
+    /// What it calls itself.
+    name: String,
     shared: Arc<Shared>,
 }
 
@@ -26,15 +29,22 @@ struct Shared {
 }
 
 impl TestIssuer {
+    /// It calls itself as it can be reached.
     pub(crate) async fn start(keys: &JwkSet) -> Self {
+        Self::named(None, keys).await
+    }
+
+    /// It calls itself `name`, if there is one.
+    pub(crate) async fn named(name: Option<&str>, keys: &JwkSet) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/realms/portal", listener.local_addr().unwrap());
+        let name = name.unwrap_or(&url).to_owned();
         let shared = Arc::new(Shared {
             keys: Mutex::new(serde_json::to_value(keys).unwrap()),
             up: AtomicBool::new(true),
             fetches: AtomicU32::new(0),
         });
-        let issuer = Self { url, shared };
+        let issuer = Self { url, name, shared };
         let router = Router::new()
             .route("/realms/portal/.well-known/openid-configuration", get(discovery))
             .route("/realms/portal/certs", get(certs))
@@ -67,7 +77,7 @@ async fn discovery(State(issuer): State<TestIssuer>) -> Result<Json<Value>, Stat
     if !issuer.shared.up.load(Ordering::SeqCst) {
         return Err(StatusCode::BAD_GATEWAY);
     }
-    Ok(Json(json!({"issuer": issuer.url, "jwks_uri": format!("{}/certs", issuer.url)})))
+    Ok(Json(json!({"issuer": issuer.name, "jwks_uri": format!("{}/certs", issuer.url)})))
 }
 
 async fn certs(State(issuer): State<TestIssuer>) -> Json<Value> {

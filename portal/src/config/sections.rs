@@ -52,6 +52,7 @@ pub(crate) struct Database {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Auth {
     pub(crate) issuer: String,
+    pub(crate) discovery_url: String,
     pub(crate) audience: String,
     pub(crate) tenant_claim: String,
     pub(crate) algorithms: Vec<String>,
@@ -155,12 +156,10 @@ impl Database {
 
 impl Auth {
     pub(super) fn check(&self) -> Checked {
-        let web = ["https://", "http://"]
-            .iter()
-            .any(|scheme| self.issuer.strip_prefix(scheme).is_some_and(|r| !r.is_empty()));
-        ensure("auth.issuer", self.issuer.is_empty() || web, || {
-            "expected a URL that begins with https:// or http://".into()
-        })?;
+        for (key, url) in [("auth.issuer", &self.issuer), ("auth.discovery_url", &self.discovery_url)] {
+            let web = ["https://", "http://"].iter().any(|s| url.strip_prefix(s).is_some_and(|rest| !rest.is_empty()));
+            ensure(key, url.is_empty() || web, || "expected a URL that begins with https:// or http://".into())?;
+        }
         ensure("auth.audience", !self.audience.is_empty(), || "must not be empty".into())?;
         ensure("auth.tenant_claim", !self.tenant_claim.is_empty(), || "must not be empty".into())?;
         ensure("auth.algorithms", !self.algorithms.is_empty(), || "must not be empty".into())?;
@@ -181,6 +180,7 @@ impl Auth {
         }
         Ok(api::auth::Settings {
             issuer: self.issuer.clone(),
+            discovery_url: (!self.discovery_url.is_empty()).then(|| self.discovery_url.clone()),
             audience: self.audience.clone(),
             tenant_claim: self.tenant_claim.clone(),
             refresh_interval: Duration::from_millis(self.refresh_interval_ms),

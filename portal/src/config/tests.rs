@@ -187,6 +187,7 @@ fn a_wrong_variable_is_named_with_an_example() {
         ("DATABASE_URL", "postgres://u:s3cret@h:port/x"),
         ("AMQP_URL", "u:s3cret@mq"),
         ("PORTAL_AUTH__ISSUER", "login.example.com"),
+        ("PORTAL_AUTH__DISCOVERY_URL", "keycloak:8080"),
         ("PORTAL_AUTH__ALGORITHMS", "RS256,HS256"),
         ("PORTAL_AUTH__TENANT_CLAIM", ""),
         ("PORTAL_AMQP__CONTENT_MODE", "json"),
