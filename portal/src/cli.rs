@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use domain::{Actor, CorrelationId, TenantId};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -11,6 +12,8 @@ Examples:
   portal --config my.toml migrate            prepare the database, then …
   portal --config my.toml api                … serve the REST API
   portal --config my.toml worker             … run jobs and publish events
+  portal event tail                          shows the events that pass, until Ctrl-C
+  portal health                              whether the API on this machine can do its work
   portal openapi > openapi.json              the API's description, without a server
 
 Settings:
@@ -53,7 +56,11 @@ pub(crate) enum Command {
     ///
     /// Needs amqp.url, and database.url as portal_worker. Never migrates: refuses a schema that is
     /// behind.
-    Worker,
+    Worker {
+        /// Serve only these queues, instead of worker.queues: outbox,stock
+        #[arg(long, value_name = "QUEUES", value_delimiter = ',')]
+        queues: Vec<String>,
+    },
     /// Brings the database's schema up to date, as portal_owner
     ///
     /// Needs database.owner_url. Waits up to 30 s for a database that is starting. Does nothing when
@@ -63,10 +70,95 @@ pub(crate) enum Command {
     ///
     /// Needs database.url as portal_api.
     Seed,
+    /// Publishes test events, and shows events as they pass
+    Event {
+        #[command(subcommand)]
+        command: EventCommand,
+    },
+    /// Asks a running process whether it can do its work
+    ///
+    /// Prints what it looked at. Exits with 1 if it cannot, or does not answer: a health check for
+    /// containers that have no other program.
+    Health {
+        /// What to ask; by default the API of this configuration
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Prints the OpenAPI description of the REST API
     Openapi {
         /// Print nothing; exit with 1 if this file differs
         #[arg(long, value_name = "FILE")]
         check: Option<PathBuf>,
     },
+}
+
+const PUBLISH_EXAMPLES: &str = r#"Examples:
+  portal event publish --type com.offgrid.portal.stock.stock-received --data @received.json
+  portal event publish --type com.offgrid.portal.stock.stock-received --fresh --data '{
+      "quantity": 5,
+      "stock": {"id": "01941f29-7c00-7000-8000-00000000f001", "sku": "TEST-1", "onHand": 5, "reserved": 0,
+                "available": 5, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z",
+                "version": 1, "sequence": 1}}'
+  jq … | portal event publish --type com.offgrid.portal.orders.order-created --tenant acme --data -
+
+What happens with it: portal event tail, and GET /v1/admin/timeline?event=ID"#;
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  portal event tail
+  portal event tail --type com.offgrid.portal.orders.order-created,com.offgrid.portal.orders.order-confirmed
+  portal event tail --json | jq .data";
+
+/// What to do with events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventCommand {
+    /// Puts a test event into the outbox, from where a worker publishes it like any other
+    ///
+    /// It has all the effects of a real event, and stays in the event log: publish it for a tenant that
+    /// is there for tests. It must be about something that has no events yet (--fresh gives it a new
+    /// id), because in the history of a real customer or order it would be a lie.
+    ///
+    /// Needs database.url as portal_api.
+    #[command(after_help = PUBLISH_EXAMPLES)]
+    Publish(Publish),
+    /// Shows events as they are published, until Ctrl-C
+    ///
+    /// With amqp.url from RabbitMQ, over a queue of its own that takes nothing away from anybody;
+    /// without it from the database, which needs database.url as portal_api. Events of every tenant.
+    #[command(after_help = TAIL_EXAMPLES)]
+    Tail(Tail),
+}
+
+/// A test event.
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// CloudEvents type: com.offgrid.portal.orders.order-created
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) event_type: String,
+    /// Its data: JSON, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: String,
+    /// Give what it is about a new id, wherever the old one stands in the data
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Whose it is
+    #[arg(long, default_value = "demo")]
+    pub(crate) tenant: TenantId,
+    /// Who it is said to be caused by, in the event log
+    #[arg(long, default_value = "portal-event")]
+    pub(crate) actor: Actor,
+    /// To find everything again that it leads to; by default a new one
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation_id: Option<CorrelationId>,
+}
+
+/// Which events, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// Only of these types
+    #[arg(long = "type", value_name = "TYPES", value_delimiter = ',')]
+    pub(crate) types: Vec<String>,
+    /// As CloudEvents in JSON, one per line
+    #[arg(long)]
+    pub(crate) json: bool,
 }

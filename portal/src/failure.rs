@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jobs::reactions::DraftError;
+
 use crate::config;
 
 /// Printed as `portal: …`; the exit code is 1.
@@ -24,6 +26,17 @@ pub(crate) enum Failure {
         problem: String,
         /// What to do.
         advice: String,
+    },
+    /// There is no such event type, or its data are not what it says.
+    #[error(transparent)]
+    Event(#[from] DraftError),
+    /// A process that was asked cannot do its work.
+    #[error("{url}: {problem}")]
+    Unhealthy {
+        /// What was asked.
+        url: String,
+        /// What it said, or why it said nothing.
+        problem: String,
     },
     /// The database answers, but what was asked of it failed.
     #[error("{doing}: {source}")]

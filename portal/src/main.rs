@@ -6,9 +6,11 @@ mod cli;
 mod config;
 mod database;
 mod dev;
+mod event;
 mod failure;
 #[cfg(test)]
 mod fuzz;
+mod health;
 mod logging;
 mod migrate;
 mod openapi;
@@ -22,7 +24,7 @@ use std::time::Duration;
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, EventCommand};
 use config::Config;
 use failure::Failure;
 
@@ -60,7 +62,10 @@ async fn command(command: &Command, config: &Config) -> Result<(), Failure> {
         Command::Dev => dev::run(config).await,
         Command::Migrate => migrate::run(config).await,
         Command::Seed => seed::run(config).await,
-        Command::Worker => worker::run(config).await,
+        Command::Worker { queues } => worker::run(config, queues).await,
+        Command::Event { command: EventCommand::Publish(event) } => event::publish(config, event).await,
+        Command::Event { command: EventCommand::Tail(tail) } => event::tail(config, tail).await,
+        Command::Health { url } => health::run(config, url.as_deref()).await,
         Command::Openapi { check } => openapi::run(check.as_deref()),
     }
 }

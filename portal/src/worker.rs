@@ -21,8 +21,10 @@ use crate::{api as http, shutdown};
 /// What remains after the last job: handing back, closing the bus and the pool.
 const LAST_STEPS: Duration = Duration::from_secs(6);
 
-/// Works until a signal.
-pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
+/// Works until a signal; `queues`, if there are any, take the place of the configured ones.
+pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failure> {
+    ensure_known_queues(config)?;
+    ensure_known("--queues", queues)?;
     if config.amqp.url.is_empty() {
         let needed = "the worker publishes events to RabbitMQ (only `portal dev` does without)";
         return Err(config::Error::missing("amqp.url", needed).into());
@@ -30,7 +32,6 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     let login = Login::user(config, "portal_worker", "the workers connect as portal_worker")?;
     let pool = database::pool(&config.database, login, Role::Worker).await?;
     database::ensure_current(&pool).await?;
-    ensure_known_queues(config)?;
     let stop = shutdown::on_signal()?;
     let notifications = sender(config)?;
     let broker = bus_settings(config)?;
@@ -43,7 +44,10 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    let settings = config.worker.settings();
+    let mut settings = config.worker.settings();
+    if !queues.is_empty() {
+        settings.queues = queues.to_vec();
+    }
     let patience = settings.shutdown_timeout + LAST_STEPS;
     shutdown::run(&stop, patience, async {
         let wiring = Wiring { receive: Some(receive(config, broker)), notifications, ..Wiring::to(bus) };
@@ -97,14 +101,17 @@ pub(crate) fn rabbitmq(settings: bus::Settings) -> Result<RabbitMq, Failure> {
 
 /// A queue that no kind of job waits in would never be served, or its policy never used.
 pub(crate) fn ensure_known_queues(config: &Config) -> Result<(), Failure> {
+    ensure_known("worker.queues", &config.worker.queues)?;
+    ensure_known("queues", config.queues.0.keys())
+}
+
+fn ensure_known<'a>(key: &'static str, names: impl IntoIterator<Item = &'a String>) -> Result<(), Failure> {
     let known = registry::queues();
-    let unknown = |name: &&String| !known.contains(name.as_str());
-    let list = known.iter().copied().collect::<Vec<_>>().join(", ");
-    if let Some(name) = config.worker.queues.iter().find(unknown) {
-        return Err(config::Error::unknown_queue("worker.queues", name, &list).into());
-    }
-    match config.queues.0.keys().find(unknown) {
-        Some(name) => Err(config::Error::unknown_queue("queues", name, &list).into()),
+    match names.into_iter().find(|name| !known.contains(name.as_str())) {
+        Some(name) => {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            Err(config::Error::unknown_queue(key, name, &known).into())
+        }
         None => Ok(()),
     }
 }

@@ -44,7 +44,7 @@ pub(crate) enum Error {
     /// No kind of job waits in this queue.
     #[error("{key}: there is no queue \"{name}\"; there are: {known}")]
     UnknownQueue {
-        /// `worker.queues`, or `queues`.
+        /// `worker.queues`, `queues`, or `--queues`.
         key: &'static str,
         /// As configured.
         name: String,

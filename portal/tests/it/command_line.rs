@@ -50,6 +50,7 @@ fn each_command_says_what_it_needs() {
     let missing = |command: &str, variables: &[(&str, &str)]| portal(&[command], variables).complaint().to_owned();
     let issuer = ("PORTAL_AUTH__ISSUER", "https://login.example.com");
     let amqp = ("AMQP_URL", "amqp://localhost");
+    let (received, stock) = ("com.offgrid.portal.stock.stock-received", crate::event::received().to_string());
     let complaints = [
         missing("api", &[]),
         missing("api", &[issuer]),
@@ -57,6 +58,8 @@ fn each_command_says_what_it_needs() {
         missing("worker", &[amqp]),
         missing("migrate", &[]),
         missing("seed", &[]),
+        portal(&["event", "publish", "--type", received, "--data", &stock], &[]).complaint().to_owned(),
+        portal(&["event", "tail"], &[]).complaint().to_owned(),
         missing("dev", &[("PORTAL_HTTP__ADDR", "127.0.0.1:0")]),
         missing("dev", &[("PORTAL_HTTP__ADDR", "0.0.0.0:8080")]),
         missing("dev", &[("PORTAL_HTTP__ADDR", "[::]:8080")]),

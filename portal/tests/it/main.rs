@@ -7,6 +7,7 @@
 
 mod command_line;
 mod dev;
+mod event;
 mod fail_points;
 mod http;
 mod openapi;

@@ -31,12 +31,22 @@ async fn the_api_serves_until_a_signal(pool: PgPool) {
     assert_eq!((ready.status, &ready.body["checks"]["broker"]), (200, &"notUsed".into()), "{ready:?}");
     assert_eq!(http::get(&addr, "/v1/customers", "nonsense").status, 401);
 
+    let health = portal(&["health"], &variables);
+    assert_eq!(health.code, Some(0), "{health:?}");
+    assert!(health.stdout.contains(r#""status":"ready""#), "{health:?}");
+    let missing = portal(&["health", "--url", &format!("http://{addr}/v1/nothing")], &[]);
+    let complaint = missing.complaint();
+    assert!(complaint.starts_with(&format!("http://{addr}/v1/nothing: it answers 404: ")), "{complaint}");
+
     let taken = portal(&["api"], &variables);
     let complaint = taken.complaint();
     assert!(complaint.starts_with(&format!("cannot listen on {addr}: Address already in use")), "{complaint}");
     assert!(complaint.contains("; choose another with PORTAL_HTTP__ADDR, for example PORTAL_HTTP__ADDR=127.0.0.1:"));
 
     let ended = program.stop("TERM");
+    let complaint = portal(&["health"], &variables).complaint().to_owned();
+    assert!(complaint.starts_with(&format!("http://{addr}/health/ready: error sending request")), "{complaint}");
+    assert!(complaint.contains("Connection refused"), "{complaint}");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.took < Duration::from_secs(10));
     assert!(ended.stderr.lines().all(|line| line.starts_with('{')), "{}", ended.stderr);
@@ -90,13 +100,14 @@ async fn a_worker_without_its_broker_waits_and_stops(pool: PgPool) {
 async fn a_queue_that_does_not_exist_is_refused(pool: PgPool) {
     domain::kernel::schema::migrate(&pool).await.unwrap();
     let worker = url(&pool, "portal_worker");
-    for (name, value, key) in
-        [("PORTAL_WORKER__QUEUES", "outbx", "worker.queues"), ("PORTAL_QUEUES__OUTBX__BATCH", "7", "queues")]
-    {
-        let variables = [("DATABASE_URL", worker.as_str()), ("AMQP_URL", "amqp://localhost:1"), (name, value)];
-        let ended = portal(&["worker"], &variables);
+    let refused = |arguments: &[&str], more: &[(&str, &str)], key: &str| {
+        let variables = [("DATABASE_URL", worker.as_str()), ("AMQP_URL", "amqp://localhost:1")];
+        let ended = portal(arguments, &[&variables[..], more].concat());
         let complaint = ended.complaint();
         assert!(complaint.starts_with(&format!("{key}: there is no queue \"outbx\"; there are: ")), "{complaint}");
         assert!(complaint.contains("outbox"));
-    }
+    };
+    refused(&["worker"], &[("PORTAL_WORKER__QUEUES", "outbx")], "worker.queues");
+    refused(&["worker"], &[("PORTAL_QUEUES__OUTBX__BATCH", "7")], "queues");
+    refused(&["worker", "--queues", "stock,outbx"], &[], "--queues");
 }
