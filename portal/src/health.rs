@@ -32,8 +32,8 @@ async fn ask(url: &str) -> Result<(reqwest::StatusCode, Value), String> {
     // Several crates bring a provider each; whoever comes first decides, and all of them do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let problem = |error: reqwest::Error| with_causes(&error.without_url());
-    // what runs beside us is not reached through a proxy
-    let client = reqwest::Client::builder().no_proxy().build().map_err(problem)?;
+    // What runs beside us is not reached through a proxy, nor over TLS: nobody has to be trusted.
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().map_err(problem)?;
     let answer = client.get(url).send().await.map_err(problem)?;
     Ok((answer.status(), answer.json().await.unwrap_or_default()))
 }
