@@ -65,6 +65,7 @@ mod tests {
             module: "things",
             aggregate_id: uuid::Uuid::nil(),
             sequence,
+            data_version: 1,
             data: serde_json::value::RawValue::NULL.to_owned(),
         };
         assert_eq!(can_be_a_test(&draft(1), None), Ok(()));
