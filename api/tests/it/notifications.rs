@@ -53,7 +53,7 @@ async fn each_no_has_its_code(pool: PgPool) {
     let long = put(json!({"subject": "x".repeat(501), "body": "x".repeat(10_001)})).await;
     assert_eq!(long.errors(), ["/body too_long", "/subject too_long"]);
     let half = app.post(&format!("{TEMPLATE}/preview"), &json!({"subject": "x"})).role(STAFF).send().await;
-    assert_eq!(half.errors(), ["/body field_missing"]);
+    assert_eq!(half.errors(), ["/body subject_and_body"]);
     for path in ["order-created/email/en", "order-confirmed/sms/en", "order-confirmed/email/EN"] {
         let answer = app.get(&format!("/v1/notifications/templates/{path}")).role(STAFF).send().await;
         assert_eq!(answer.outcome(), (400, "path_invalid"), "{path}");

@@ -57,7 +57,9 @@ async fn one_that_hangs_is_asked_twice_and_then_done_without(owner: PgPool) {
 
 #[sqlx::test(migrations = false)]
 async fn one_that_hangs_in_the_middle_of_its_answer_is_given_up_as_well(owner: PgPool) {
-    falls_back(owner, Answering::hanging_in_its_answer().await, 2).await;
+    let source = Answering::hanging_in_its_answer().await;
+    let settings = Settings { customer_timeout: Duration::from_millis(300), ..from(&source) };
+    falls_back_with(owner, source, settings, 2).await;
 }
 
 #[sqlx::test(migrations = false)]
