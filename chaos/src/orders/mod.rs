@@ -46,7 +46,7 @@ const FAILURES: &str = "fail-point:handling=20%return;fail-point:handled=5%retur
 /// What they say then.
 const SAID_TO_FAIL: &str = "it is said to fail";
 /// Those that fail, in the words of configuration.
-const GROUPS: [&str; 4] = ["PORTAL", "STOCK", "ORDERS", "NOTIFICATIONS"];
+const QUEUES: [&str; 5] = ["PORTAL", "STOCK", "ORDERS", "NOTIFICATIONS", "MAIL"];
 
 /// How much.
 #[derive(Debug, Clone)]
@@ -152,8 +152,8 @@ impl Play<'_> {
 /// Handlers fail by chance and are tried again soon; how often is the product's own choice.
 fn failing() -> Environment {
     let mut environment = vec![("FAILPOINTS".to_owned(), FAILURES.to_owned())];
-    for group in GROUPS {
-        environment.push((format!("PORTAL_QUEUES__{group}__BACKOFF_BASE_MS"), "200".to_owned()));
+    for queue in QUEUES {
+        environment.push((format!("PORTAL_QUEUES__{queue}__BACKOFF_BASE_MS"), "200".to_owned()));
     }
     environment
 }
