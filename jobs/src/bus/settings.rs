@@ -71,7 +71,10 @@ impl Settings {
         }
         // A password with one of these signs in it ends there: the rest, up to the @, would be taken
         // for a virtual host, and shown.
-        let (_, rest) = self.url.split_once("://").ok_or_else(bad_url)?;
+        let (scheme, rest) = self.url.split_once("://").ok_or_else(bad_url)?;
+        if !["amqp", "amqps"].contains(&scheme) {
+            return Err(bad_url());
+        }
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, after)| after.contains('@')) {
             return Err(bad_url());
         }
@@ -156,6 +159,7 @@ mod tests {
             "secret",
             "amqp://u:secret@[::1]",
             "amqp://u:1/secret@h",
+            "amqp:/h:5672://u:secret@h",
         ] {
             let settings = with_url(url);
             let error = settings.uri().unwrap_err();

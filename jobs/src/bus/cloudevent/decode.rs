@@ -72,7 +72,7 @@ fn structured(body: &[u8]) -> Result<Received, DecodeError> {
     if members.contains_key("data_base64") {
         return Err(DecodeError::DataNotJson);
     }
-    let data = members.remove("data").filter(|data| data.get() != "null").map(ToOwned::to_owned);
+    let data = members.remove("data").filter(|data| data.get() != "null").map(readable).transpose()?;
     let attributes = members
         .into_iter()
         .map(|(name, text)| Ok((name, serde_json::from_str(text.get())?)))
@@ -86,9 +86,19 @@ fn binary(mut attributes: Map<String, Value>, content_type: &str, body: &[u8]) -
     }
     let data = match body {
         [] => None,
-        body => Some(serde_json::from_slice(body).map_err(|_| DecodeError::DataNotJson)?),
+        body => {
+            let data = serde_json::from_slice(body).map_err(|_| DecodeError::DataNotJson)?;
+            Some(readable(data).map_err(|_| DecodeError::DataNotJson)?)
+        }
     };
     Ok(Received { attributes: serde_json::from_value(Value::Object(attributes))?, data })
+}
+
+/// Text that every reader can read: JSON's grammar alone lets through half a surrogate pair, numbers beyond all
+/// bounds and any depth, and whoever reads them later would fail at each attempt.
+fn readable(data: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::from_str::<Value>(data.get())?;
+    Ok(data.to_owned())
 }
 
 /// The headers that are attributes, without their prefix.

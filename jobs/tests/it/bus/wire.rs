@@ -106,6 +106,25 @@ fn what_is_no_event_is_refused() {
     assert!(matches!(decode(&structured, base64), Err(DecodeError::DataNotJson)));
 }
 
+/// Each is JSON by its grammar, and none could be read by a handler.
+#[test]
+fn data_that_nobody_could_read_is_refused_at_once() {
+    let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
+    let structured = BasicProperties::default().with_content_type("application/cloudevents+json".into());
+    let mut headers = FieldTable::default();
+    for (name, value) in [("specversion", "1.0"), ("id", "1"), ("type", "t"), ("source", "/s")] {
+        headers.insert(format!("cloudEvents:{name}").into(), AMQPValue::LongString(value.into()));
+    }
+    let binary = BasicProperties::default().with_headers(headers);
+    for data in [r#"{"\ud800name":1}"#, r#"["\udc00"]"#, r#"{"n":1e999}"#, &deep] {
+        let whole = format!(r#"{{"specversion":"1.0","id":"1","type":"t","source":"/s","data":{data}}}"#);
+        assert!(matches!(decode(&structured, whole.as_bytes()), Err(DecodeError::Malformed(_))), "{data}");
+        assert!(matches!(decode(&binary, data.as_bytes()), Err(DecodeError::DataNotJson)), "{data}");
+    }
+    let pair = br#"{"specversion":"1.0","id":"1","type":"t","source":"/s","data":"\ud83d\ude00"}"#;
+    assert_eq!(decode(&structured, pair).unwrap().data.unwrap().get(), r#""\ud83d\ude00""#);
+}
+
 #[test]
 fn what_would_break_the_channel_is_not_sent() {
     let long_type = Envelope { event_type: "t".repeat(256), ..fixed() };
