@@ -14,6 +14,7 @@ pub mod registry;
 pub mod runtime;
 mod stock;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::Db;
@@ -38,23 +39,32 @@ pub struct Wiring {
     pub receive: Option<Receive>,
     /// How customers are told.
     pub notifications: Arc<notifications::Sender>,
+    /// The types of which an event is not published when the next one of its aggregate is of the same type, and
+    /// about to be: some of [`registry::collapsible`].
+    pub collapse: BTreeSet<String>,
 }
 
 impl Wiring {
     /// Publishes to `bus`, reacts as [`registry::reactions`] says, receives nothing by itself, and logs
     /// notifications.
     pub fn to(bus: Arc<dyn Bus>) -> Self {
-        Self { bus, reactions: Arc::new(registry::reactions()), receive: None, notifications: Arc::default() }
+        Self {
+            bus,
+            reactions: Arc::new(registry::reactions()),
+            receive: None,
+            notifications: Arc::default(),
+            collapse: BTreeSet::new(),
+        }
     }
 }
 
 /// Runs the workers of this process over `db` (connected as `portal_worker`) until `stop` is
 /// cancelled; then finishes or hands back everything and closes the bus.
 pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) {
-    let Wiring { bus, reactions, receive, notifications } = wiring;
+    let Wiring { bus, reactions, receive, notifications, collapse } = wiring;
     let broker = Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) };
     let dependencies = std::iter::once(broker).chain(notifications.dependency()).collect();
-    let kinds = registry::kinds(bus.clone(), reactions.clone(), notifications);
+    let kinds = registry::kinds(bus.clone(), Arc::new(collapse), reactions.clone(), notifications);
     // a group's events are taken in where its jobs are run
     let mut subscriptions = reactions.subscriptions();
     subscriptions.retain(|subscription| settings.serves(&subscription.group));

@@ -1,5 +1,6 @@
 //! What the messaging module's jobs do: publishing committed events, reading messages again, and replays.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::messaging::{self, PublishEvent, ReadMessage, ReplayEvents, ReplayStep, SuspendReplay};
@@ -13,9 +14,20 @@ use crate::runtime::{Exhausted, JobContext, JobError, JobResult};
 /// The name under which jobs wait for the broker.
 pub const BROKER: &str = "broker";
 
-/// Publishes one event and waits for the broker's confirm.
-pub(crate) async fn publish_event(bus: Arc<dyn Bus>, job: PublishEvent, context: JobContext) -> JobResult {
+/// Publishes one event and waits for the broker's confirm; but one of the types to `collapse` that the next event
+/// of its aggregate supersedes is not published, and its job says by which.
+pub(crate) async fn publish_event(
+    bus: Arc<dyn Bus>,
+    collapse: Arc<BTreeSet<String>>,
+    job: PublishEvent,
+    context: JobContext,
+) -> JobResult {
     let event = &job.event;
+    if collapse.contains(&event.event_type)
+        && let Some(by) = messaging::superseded_by(&context.db, &context.id, &event.event_type).await?
+    {
+        return Err(JobError::Cancel(format!("superseded by event {by}")));
+    }
     domain::fail_point!("fail-point:publishing");
     bus.publish(event).await.map_err(job_error)?;
     domain::fail_point!("fail-point:confirmed");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
+use domain::kernel::event::CollapsingEvent;
 use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 use domain::notifications::SendNotification;
 use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
@@ -19,11 +20,16 @@ use crate::runtime::Kinds;
 use crate::{messaging, notifications, orders, stock};
 
 /// Every kind of job and the function that runs it.
-pub fn kinds(bus: Arc<dyn Bus>, reactions: Arc<Reactions>, sender: Arc<notifications::Sender>) -> Kinds {
+pub fn kinds(
+    bus: Arc<dyn Bus>,
+    collapse: Arc<BTreeSet<String>>,
+    reactions: Arc<Reactions>,
+    sender: Arc<notifications::Sender>,
+) -> Kinds {
     let groups = reactions.groups();
     let (handle, exhausted, read, replay) = (reactions.clone(), reactions.clone(), reactions.clone(), reactions);
     Kinds::default()
-        .job(move |job: PublishEvent, context| messaging::publish_event(bus.clone(), job, context))
+        .job(move |job: PublishEvent, context| messaging::publish_event(bus.clone(), collapse.clone(), job, context))
         .job(move |job: HandleEvent, context| handle.clone().handle(job, context))
         .on_exhausted::<HandleEvent, _>(move |failed, tx| exhausted.clone().exhausted(failed, tx).boxed())
         .also_in::<HandleEvent>(&groups)
@@ -62,7 +68,17 @@ pub fn reactions() -> Reactions {
         .on::<OrderCancelled, _>("notifications", notifications::cancelled)
 }
 
+/// The event types that may be collapsed in the outbox, where an installation wants it: those that only say what
+/// their aggregate is like now.
+pub fn collapsible() -> BTreeSet<&'static str> {
+    fn of<E: CollapsingEvent>() -> &'static str {
+        E::TYPE
+    }
+    BTreeSet::from([of::<CustomerChanged>(), of::<ProductChanged>()])
+}
+
 /// The queues that jobs wait in.
 pub fn queues() -> BTreeSet<&'static str> {
-    kinds(Arc::new(Embedded::new(ContentMode::Structured)), Arc::new(reactions()), Arc::default()).queues()
+    let bus = Arc::new(Embedded::new(ContentMode::Structured));
+    kinds(bus, Arc::default(), Arc::new(reactions()), Arc::default()).queues()
 }

@@ -1,5 +1,6 @@
 //! `portal worker`: runs jobs, publishes events to RabbitMQ, and says how it is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
     let pool = database::pool(&config.database, login, Role::Worker).await?;
     database::ensure_current(&pool).await?;
     let stop = shutdown::on_signal()?;
-    let notifications = sender(config)?;
+    let (notifications, collapse) = (sender(config)?, collapsed(config)?);
     let broker = bus_settings(config)?;
     let bus: Arc<dyn Bus> = Arc::new(rabbitmq(broker.clone())?);
     let db = database::db(pool.clone(), config);
@@ -50,7 +51,7 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
     }
     let patience = settings.shutdown_timeout + LAST_STEPS;
     shutdown::run(&stop, patience, async {
-        let wiring = Wiring { receive: Some(receive(config, broker)), notifications, ..Wiring::to(bus) };
+        let wiring = Wiring { receive: Some(receive(config, broker)), notifications, collapse, ..Wiring::to(bus) };
         jobs::run(db, wiring, settings, stop.clone()).await;
         if let Some(health) = health {
             let _ = health.await;
@@ -86,6 +87,18 @@ pub(crate) fn bus_settings(config: &Config) -> Result<bus::Settings, Failure> {
 pub(crate) fn sender(config: &Config) -> Result<Arc<Sender>, Failure> {
     let wrong = |error: SettingsError| config::Error::from_notifications(error.key, error.problem);
     Ok(Arc::new(config.notifications.sender().map_err(wrong)?))
+}
+
+/// The event types that are collapsed in the outbox.
+pub(crate) fn collapsed(config: &Config) -> Result<BTreeSet<String>, Failure> {
+    let known = registry::collapsible();
+    match config.worker.collapse.iter().find(|name| !known.contains(name.as_str())) {
+        Some(name) => {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            Err(config::Error::uncollapsible("worker.collapse", name, &known).into())
+        }
+        None => Ok(config.worker.collapse.iter().cloned().collect()),
+    }
 }
 
 /// Where events arrive from, and how many are taken at once.

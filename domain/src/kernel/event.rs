@@ -30,6 +30,9 @@ pub trait Event: Serialize + JsonSchema {
 /// An event that only says what its aggregate is like now: several of one aggregate within one command become
 /// one, and the aggregate gets one new version. Of what they say, the latest wins.
 ///
+/// An installation may have them collapsed in the outbox as well (`worker.collapse`): then an event is not published
+/// when the next one of its aggregate is of the same type and about to be. The log keeps both.
+///
 /// An event that is a fact of its own (created, suspended, received, confirmed …) is none, and neither collapses
 /// nor is collapsed across: changed, suspended, changed stay three events with three versions.
 pub trait CollapsingEvent: Event + DeserializeOwned {

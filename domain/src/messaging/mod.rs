@@ -8,6 +8,10 @@
 //! whatever happens, the timeline tells its story, and the log says who let it loose. Because the log is also the
 //! history of each aggregate, and numbers its events, a test event is about an aggregate of its own.
 //!
+//! Several changes of one aggregate may become one event ([`CollapsingEvent`](crate::kernel::event::CollapsingEvent)):
+//! within one command always, and in the outbox for the types that an installation names ([`superseded_by`]). The
+//! latest wins; nothing collapses across an event of another type; the log keeps what was committed.
+//!
 //! | code | kind | when |
 //! |---|---|---|
 //! | `replay_consumer_unknown` | invalid, in `errors`: `/consumer` | no worker has ever served a group of this name |
@@ -25,9 +29,11 @@ mod queries;
 mod replay;
 mod rules;
 mod store;
+mod superseded;
 
 pub use commands::{ChangeReplay, PublishTestEvent, ReplayChange, StartReplay};
 pub use jobs::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 pub use model::{Published, Rate, Repeat, Replay, ReplayCounts, ReplayFilter, ReplayState};
 pub use queries::{CountReplay, GetReplay, ListPublished, ListReplays};
 pub use replay::{ReplayStep, SuspendReplay, replay_step};
+pub use superseded::superseded_by;

@@ -9,6 +9,7 @@ use jobs::bus::{ContentMode, Embedded};
 fn every_kind_that_the_domain_declares_is_executed() {
     let kinds = jobs::registry::kinds(
         Arc::new(Embedded::new(ContentMode::Structured)),
+        Arc::default(),
         Arc::new(jobs::registry::reactions()),
         Arc::default(),
     );

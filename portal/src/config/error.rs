@@ -92,6 +92,12 @@ impl Error {
     pub(crate) fn unknown_queue(key: &'static str, name: &str, known: &str) -> Self {
         Self::UnknownQueue { key, name: name.to_owned(), known: known.to_owned() }
     }
+
+    /// The event type is named at `key`.
+    pub(crate) fn uncollapsible(key: &str, name: &str, known: &str) -> Self {
+        let problem = format!("events of type \"{name}\" are never collapsed; there are: {known}");
+        Self::Wrong { setting: key.to_owned(), problem, example: None }
+    }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

@@ -84,6 +84,7 @@ pub(crate) struct Worker {
     #[serde(deserialize_with = "optional_address")]
     pub(crate) health_addr: Option<SocketAddr>,
     pub(crate) queues: Vec<String>,
+    pub(crate) collapse: Vec<String>,
     pub(crate) poll_ms: u64,
     pub(crate) heartbeat_ms: u64,
     pub(crate) dead_after_ms: u64,

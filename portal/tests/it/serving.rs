@@ -111,3 +111,17 @@ async fn a_queue_that_does_not_exist_is_refused(pool: PgPool) {
     refused(&["worker"], &[("PORTAL_QUEUES__OUTBX__BATCH", "7")], "queues");
     refused(&["worker", "--queues", "stock,outbx"], &[], "--queues");
 }
+
+#[sqlx::test(migrations = false)]
+async fn events_that_are_facts_of_their_own_are_not_collapsed(pool: PgPool) {
+    domain::kernel::schema::migrate(&pool).await.unwrap();
+    let worker = url(&pool, "portal_worker");
+    let fact = "com.offgrid.portal.orders.order-created";
+    let variables =
+        [("DATABASE_URL", worker.as_str()), ("AMQP_URL", "amqp://localhost:1"), ("PORTAL_WORKER__COLLAPSE", fact)];
+    let ended = portal(&["worker"], &variables);
+    let complaint = ended.complaint();
+    let expected = format!("worker.collapse: events of type \"{fact}\" are never collapsed; there are: ");
+    assert!(complaint.starts_with(&expected), "{complaint}");
+    assert!(complaint.contains("com.offgrid.portal.products.product-changed"), "{complaint}");
+}

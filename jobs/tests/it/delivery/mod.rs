@@ -1,6 +1,7 @@
 //! From the commit to the broker: what happens to committed events when publishing fails.
 
 mod arrivals;
+mod collapse;
 mod order;
 mod outage;
 mod refusals;
