@@ -2,11 +2,12 @@
 
 use domain::customers::CustomerChanged;
 use domain::kernel::event::Event as _;
+use domain::kernel::job::Job as _;
 use domain::kernel::page::SearchText;
 use domain::kernel::policy::QueuePolicy;
 use domain::messaging::{
-    ChangeReplay, CountReplay, GetReplay, Rate, Repeat, Replay, ReplayChange, ReplayCounts, ReplayEvents, ReplayFilter,
-    ReplayState, ReplayStep, StartReplay, replay_step,
+    ChangeReplay, CountReplay, GetReplay, HandleEvent, Rate, Repeat, Replay, ReplayChange, ReplayCounts, ReplayEvents,
+    ReplayFilter, ReplayState, ReplayStep, StartReplay, replay_step,
 };
 use domain::operations::Reason;
 use domain::{Ctx, Error, Scope};
@@ -189,6 +190,54 @@ async fn a_step_that_runs_again_repeats_nothing_and_the_rate_sets_the_next(owner
     for not_any_more in [ReplayChange::Pause, ReplayChange::Resume, ReplayChange::Cancel] {
         assert!(change(&db, id, not_any_more).await.is_err());
     }
+}
+
+/// A step hands over 500 at most, and jobs that are due later are looked for once a second.
+#[sqlx::test(migrations = false)]
+async fn a_rate_above_a_batch_is_not_held_back_by_the_steps(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    emit(&db.api, &customers(6), 1..=100).await;
+    let id = begin(&db, to(FIRST)).await;
+    step(&db, id).await;
+    let first = get(&db, id).await;
+    assert_eq!((first.handed_over, first.state), (500, ReplayState::Running));
+    let due = "select count(*) from apalis.jobs where kind = 'replay-events.v1' and not deferred and run_at <= now()
+        and convert_from(job, 'utf8')::jsonb ->> 'step' = '1'";
+    assert_eq!(db.count(due).await, 1);
+    step(&db, id).await;
+    let done = get(&db, id).await;
+    assert_eq!((done.handed_over, done.state), (600, ReplayState::Completed));
+}
+
+/// An event arrives in whatever order the broker has it, while a replay hands it over in the log's.
+#[sqlx::test(migrations = false)]
+async fn a_replay_and_arrivals_of_the_same_events_do_not_lock_each_other_out(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    emit(&db.api, &customers(5), 1..=100).await;
+    let arrived = arrivals_backwards(&db).await;
+    for round in 1..=20 {
+        let id = begin(&db, to(FIRST)).await;
+        let job = ReplayEvents { replay: id, step: 0 };
+        let (step, received) =
+            tokio::join!(replay_step(&db.worker, &job, known), domain::kernel::inbox::receive(&db.worker, &arrived));
+        assert_eq!(step.unwrap(), ReplayStep::Done);
+        let handed_over = get(&db, id).await.handed_over;
+        assert_eq!(received.unwrap() + u64::try_from(handed_over).unwrap(), 500, "round {round}: each once");
+        let events = format!("select count(*) from apalis.jobs where kind = '{}'", HandleEvent::KIND);
+        assert_eq!(db.count(&events).await, 500);
+        sqlx::raw_sql("delete from kernel.inbox; delete from apalis.jobs").execute(&db.owner).await.unwrap();
+    }
+}
+
+/// All events of the log as the first group gets them, the last one first.
+async fn arrivals_backwards(db: &TestDb) -> Vec<HandleEvent> {
+    let select = "select jsonb_build_object('id', id, 'source', source, 'type', type, 'subject', subject,
+            'time', occurred_at, 'sequence', sequence, 'tenant_id', tenant_id, 'correlation_id', correlation_id,
+            'traceparent', traceparent, 'data', data)::text
+        from kernel.events order by position desc";
+    let rows: Vec<String> = sqlx::query_scalar(select).fetch_all(&db.owner).await.unwrap();
+    let arrival = |row: String| HandleEvent { consumer: FIRST.to_owned(), event: serde_json::from_str(&row).unwrap() };
+    rows.into_iter().map(arrival).collect()
 }
 
 /// A worker of another release may be the one that gets the step.
