@@ -76,6 +76,20 @@ impl Database {
         .await
     }
 
+    /// Whether what wants room on the disk is refused for lack of it, or PostgreSQL has ended over that. Its log cannot
+    /// tell: it lies on the same disk.
+    pub(crate) async fn lacks_room(&self) -> bool {
+        let wants = "create temp table wants_room on commit drop as
+            select repeat('x', 1000) from generate_series(1, 2000)";
+        match sqlx::query(wants).execute(&self.0).await {
+            Ok(_) => false,
+            Err(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == "53100" || code.starts_with("57P0"))
+            }
+            Err(_) => true,
+        }
+    }
+
     /// What the jobs that are not through ran into, most frequent first.
     pub(crate) async fn troubles(&self) -> sqlx::Result<Vec<String>> {
         sqlx::query_scalar(

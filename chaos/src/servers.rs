@@ -63,11 +63,6 @@ impl Postgres {
         Ok(kill_process(pid, Signal::KILL)?)
     }
 
-    /// What it has logged since its start.
-    pub(crate) async fn log(&self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&tokio::fs::read(self.home().join("run/postgres.log")).await?).into_owned())
-    }
-
     /// Where the script put it, if not where it was told.
     fn home(&self) -> PathBuf {
         let elsewhere = std::fs::read_to_string(self.0.postgres.join("location"));

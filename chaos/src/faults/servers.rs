@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 use tokio::time::sleep;
@@ -49,17 +49,23 @@ pub(super) async fn kill_broker(world: &World) -> Result<()> {
 /// runs it then starts it again, as soon as there is room.
 pub(super) async fn fill_disk(world: &World) -> Result<()> {
     let disk = world.small_disk.as_ref().ok_or("no small disk")?;
-    for _ in 0..4 {
+    let filled = Instant::now();
+    let mut noticed = false;
+    // four seconds at least, and until PostgreSQL has noticed: it has some room of its own
+    while filled.elapsed() < Duration::from_secs(4) || !noticed && filled.elapsed() < NOTICE {
         let used = used_kilobytes(disk).await?;
         // more may be in use by the time it is asked for
         let _ = resize(disk, &format!("{used}k")).await;
         sleep(Duration::from_secs(1)).await;
+        noticed = noticed || world.database.lacks_room().await;
     }
     resize(disk, ROOMY).await?;
-    let log = world.postgres.log().await?;
     world.postgres.start().await?;
-    if log.contains("No space left on device") { Ok(()) } else { Err("PostgreSQL did not notice".into()) }
+    if noticed { Ok(()) } else { Err("PostgreSQL did not notice".into()) }
 }
+
+/// Longest that the disk stays full.
+const NOTICE: Duration = Duration::from_secs(30);
 
 /// What `scripts/chaos.sh` mounts.
 const ROOMY: &str = "4g";

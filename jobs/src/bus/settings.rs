@@ -46,7 +46,7 @@ impl Default for Settings {
             exchange: "offgrid.portal".to_owned(),
             content_mode: ContentMode::Structured,
             confirm_timeout: Duration::from_secs(30),
-            reconnect_max: Duration::from_secs(10),
+            reconnect_max: Duration::from_secs(5),
             delivery_limit: 20,
             ca_certificates: None,
         }
@@ -99,7 +99,7 @@ impl Settings {
             return problem("confirm_timeout", "must be longer than zero, for example 30 s");
         }
         if self.reconnect_max.is_zero() {
-            return problem("reconnect_max", "must be longer than zero, for example 10 s");
+            return problem("reconnect_max", "must be longer than zero, for example 5 s");
         }
         if self.delivery_limit == 0 || i32::try_from(self.delivery_limit).is_err() {
             return problem("delivery_limit", "must be at least 1, for example 20");

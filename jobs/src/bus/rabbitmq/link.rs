@@ -37,8 +37,9 @@ pub(in crate::bus) enum LinkError {
     Refused { address: String, error: lapin::Error },
 }
 
-/// For reaching the host, and again for the broker's greeting.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For reaching the host, and again for the broker's greeting. With the longest wait between two attempts it says how
+/// long a broker may be back before it is noticed: what was asked just before its return is not answered any more.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// For a farewell; the connection is cut after it.
 const FAREWELL: Duration = Duration::from_secs(2);
