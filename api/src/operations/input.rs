@@ -3,7 +3,8 @@
 use domain::kernel::input;
 use domain::kernel::page::{PageSize, SearchText};
 use domain::operations::{
-    DeadReason, JobFilter, JobId, JobState, MOST_RETRIED, Reason, RetryDeadLetters, RetryLimit, WhichDeadLetters,
+    DeadReason, Fingerprint, JobFilter, JobId, JobState, MOST_RETRIED, Reason, RetryDeadLetters, RetryLimit,
+    WhichDeadLetters,
 };
 use domain::{CorrelationId, Rejection, TenantId};
 use serde::Deserialize;
@@ -41,6 +42,9 @@ pub(super) struct ListParameters {
     /// Only jobs whose last error contains this, ignoring case.
     #[param(min_length = 1, max_length = 100)]
     error: Option<String>,
+    /// Only jobs whose last failure has this fingerprint; none that completed.
+    #[param(pattern = "^[0-9a-f]{16}$")]
+    fingerprint: Option<String>,
     /// Only dead letters with this reason.
     #[param(value_type = Option<DeadReasonName>, inline)]
     reason: Option<String>,
@@ -77,6 +81,7 @@ impl ListParameters {
             subject: self.subject,
             correlation_id: self.correlation_id,
             error: self.error,
+            fingerprint: self.fingerprint,
             reason: self.reason,
             created_from: self.created_from,
             created_to: self.created_to,
@@ -116,6 +121,9 @@ struct Terms {
     /// Only those whose error contains this, ignoring case.
     #[schema(min_length = 1, max_length = 100)]
     error: Option<String>,
+    /// Only those of this group.
+    #[schema(pattern = "^[0-9a-f]{16}$")]
+    fingerprint: Option<String>,
     /// Only those with this reason.
     #[schema(value_type = Option<DeadReasonName>)]
     reason: Option<String>,
@@ -138,12 +146,13 @@ impl Terms {
         let (subject, error) = (text(self.subject, "subject"), text(self.error, "error"));
         let tenant = self.tenant.map(|text| parsed::<TenantId>(&text, &pointer("tenant")));
         let correlation_id = self.correlation_id.map(|text| parsed::<CorrelationId>(&text, &pointer("correlationId")));
+        let fingerprint = self.fingerprint.map(|text| Fingerprint::parse(&text, &pointer("fingerprint")));
         let reason = self.reason.map(|text| DeadReason::parse(&text, &pointer("reason")));
         let mut instant =
             |value: Option<String>, name: &str| wrong.take_optional(value.map(|value| instant(&value, &pointer(name))));
         let (from, to) = (instant(self.created_from, "createdFrom"), instant(self.created_to, "createdTo"));
         let (tenant, correlation_id) = (wrong.take_optional(tenant), wrong.take_optional(correlation_id));
-        let reason = wrong.take_optional(reason);
+        let (fingerprint, reason) = (wrong.take_optional(fingerprint), wrong.take_optional(reason));
         Some(JobFilter {
             queue: queue?,
             state: None,
@@ -152,6 +161,7 @@ impl Terms {
             subject: subject?,
             correlation_id: correlation_id?,
             error: error?,
+            fingerprint: fingerprint?,
             reason: reason?,
             created_from: from?,
             created_to: to?,

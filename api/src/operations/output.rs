@@ -58,6 +58,9 @@ pub(super) struct JobSummaryBody {
     /// What its last failed attempt said; of a live job also what it was handed back with.
     #[schema(required = true, example = "connection refused")]
     error: Option<String>,
+    /// What that failure is grouped by; null for a completed job.
+    #[schema(required = true, example = "7c9e8581fcd3db75")]
+    fingerprint: Option<String>,
 }
 
 /// Everything there is to know about one job.
@@ -140,9 +143,13 @@ struct AttemptBody {
     outcome: &'static str,
     #[schema(required = true, example = "connection refused")]
     error: Option<String>,
-    /// What failures are grouped by.
+    /// What sort of failure.
     #[schema(required = true, example = "broker")]
     error_class: Option<String>,
+    /// What failures are grouped by: queue, kind, class, and the error without ids, numbers and quoted values. Null
+    /// for what is no failure.
+    #[schema(required = true, example = "7c9e8581fcd3db75")]
+    fingerprint: Option<String>,
     /// The worker, or the operator.
     actor: String,
     /// Why, in the operator's words.
@@ -203,6 +210,7 @@ impl From<JobSummary> for JobSummaryBody {
             worker: job.worker,
             reason: job.reason.map(DeadReason::as_str),
             error: job.error,
+            fingerprint: job.fingerprint,
         }
     }
 }
@@ -260,6 +268,7 @@ impl From<Attempt> for AttemptBody {
             outcome: attempt.outcome.as_str(),
             error: attempt.error,
             error_class: attempt.error_class,
+            fingerprint: attempt.fingerprint,
             actor: attempt.actor,
             reason: attempt.reason,
             started_at: attempt.started_at,

@@ -108,7 +108,11 @@ async fn lists_are_filtered_and_paged(pool: PgPool) {
             assert_eq!(ids(&list).len(), count, "{query}");
         }
     }
-    assert_eq!(ids(&get(&app, "dead-letters").await), [DEAD_TOO, DEAD]);
+    let dead = get(&app, "dead-letters").await;
+    assert_eq!(ids(&dead), [DEAD_TOO, DEAD]);
+    let fingerprint = dead.json["data"][0]["fingerprint"].as_str().unwrap();
+    assert_eq!(ids(&get(&app, &format!("dead-letters?fingerprint={fingerprint}")).await), [DEAD_TOO, DEAD]);
+    assert_eq!(ids(&get(&app, "dead-letters?fingerprint=0123456789abcdef").await).len(), 0);
     assert_eq!(ids(&get(&app, "dead-letters?state=discarded").await).len(), 0);
     assert_eq!(ids(&get(&app, "dead-letters?queue=outbox").await).len(), 0);
 }
@@ -118,7 +122,8 @@ async fn wrong_parameters_are_all_named(pool: PgPool) {
     let app = app(pool).await;
     let answer = get(
         &app,
-        "jobs?state=lost&tenant=A&correlationId=a%20b&reason=x&createdFrom=yesterday&createdTo=1&limit=0&error=&queue=%00",
+        "jobs?state=lost&tenant=A&correlationId=a%20b&reason=x&createdFrom=yesterday&createdTo=1&limit=0&error=&queue=%00\
+         &fingerprint=7",
     )
     .await;
     assert_eq!(answer.outcome(), (422, "validation_failed"));
@@ -127,6 +132,7 @@ async fn wrong_parameters_are_all_named(pool: PgPool) {
         "createdFrom wrong_type",
         "createdTo wrong_type",
         "error required",
+        "fingerprint malformed",
         "limit limit_invalid",
         "queue control_character",
         "reason unknown_reason",

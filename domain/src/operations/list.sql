@@ -1,6 +1,7 @@
 select o.id as "id!", o.queue as "queue!", o.kind as "kind!", o.state as "state!: JobState", o.tenant_id as tenant,
        o.subject, o.ordering_key, o.correlation_id, o.attempts as "attempts!", o.redrives as "redrives!",
-       o.created_at as "created_at!", o.next_run_at, o.ended_at, o.worker, o.reason as "reason: DeadReason", o.error
+       o.created_at as "created_at!", o.next_run_at, o.ended_at, o.worker, o.reason as "reason: DeadReason", o.error,
+       o.fingerprint
 from jobs.overview o
 where o.place = any($1::text[])
   and ($2::text is null or o.state = $2)
@@ -15,6 +16,9 @@ where o.place = any($1::text[])
   and ($7::text is null or o.correlation_id = $7)
   and ($8::text is null or o.reason = $8)
   and ($9::text is null or o.error ilike $9)
+  and ($16::text is null or o.fingerprint = $16)
+  -- This one says what follows from that: the few live jobs that have failed have an index.
+  and ($16::text is null or o.place <> 'live' or o.attempts > 0 or o.crashes > 0)
   and ($10::timestamptz is null or (o.created_at >= $10 and o.id >= $11))
   and ($12::timestamptz is null or (o.created_at < $12 and o.id < $13))
   and ($14::text is null or o.id < $14)

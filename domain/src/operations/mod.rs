@@ -4,6 +4,7 @@
 //!
 //! Reading: the view `jobs.overview` shows every job with its state, whether it is live, completed
 //! or dead; the queries here select from it. Lists are newest first by id (ids are ULIDs).
+//! Failures that are alike bear the same fingerprint, which the tables compute themselves.
 //! Changing: a command finds the job's queue, takes that queue's lock, so that no claim decides
 //! meanwhile what may run, looks again, asks a rule, and writes the change with a row of history
 //! (who and why). The queue's workers are woken after the commit.
@@ -32,9 +33,9 @@ pub use commands::{
     RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, JobDetail, JobFilter, JobId, JobState, JobSummary,
-    Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult, Step, Timeline,
-    TimelineEntry, TimelineOf, Worker, WorkerState,
+    Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, Fingerprint, JobDetail, JobFilter, JobId, JobState,
+    JobSummary, Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult, Step,
+    Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
 };
 pub use queries::{
     COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListDeadLetters, ListJobs, ListQueues, ListWorkers, MOST_ENTRIES,

@@ -1,12 +1,14 @@
 //! What operators see and say.
 
 mod filter;
+mod fingerprint;
 mod job;
 mod queue;
 mod state;
 mod timeline;
 
 pub use filter::JobFilter;
+pub use fingerprint::Fingerprint;
 pub use job::{
     Attempt, AttemptOutcome, DeadLetter, Discard, JobDetail, JobId, JobSummary, Payload, PayloadSource, Retried,
     RetryResult,

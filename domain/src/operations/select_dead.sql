@@ -9,6 +9,7 @@ where d.discarded_at is null
   and ($5::text is null or d.correlation_id = $5)
   and ($6::text is null or d.reason = $6)
   and ($7::text is null or d.error ilike $7)
+  and ($13::text is null or d.fingerprint = $13)
   and ($8::timestamptz is null or (d.created_at >= $8 and d.id >= $9))
   and ($10::timestamptz is null or (d.created_at < $10 and d.id < $11))
 order by d.id

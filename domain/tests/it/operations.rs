@@ -2,6 +2,7 @@
 //! workers do to them is done as `portal_worker`.
 
 mod dead_letters;
+mod fingerprints;
 mod jobs;
 mod lists;
 mod queues;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ulid::Ulid;
 
+use super::fingerprint::Fingerprint;
 use super::state::{DeadReason, JobState, Place};
 use crate::kernel::ctx::{CorrelationId, TenantId};
 use crate::kernel::page::SearchText;
@@ -26,6 +27,8 @@ pub struct JobFilter {
     pub correlation_id: Option<CorrelationId>,
     /// The last error contains this, in upper or lower case.
     pub error: Option<SearchText>,
+    /// The last failure has this fingerprint.
+    pub fingerprint: Option<Fingerprint>,
     /// Is a dead letter for this reason.
     pub reason: Option<DeadReason>,
     /// Created then or later.
@@ -43,6 +46,7 @@ pub(in crate::operations) struct Columns<'a> {
     pub(in crate::operations) subject: Option<&'a str>,
     pub(in crate::operations) correlation_id: Option<&'a str>,
     pub(in crate::operations) reason: Option<&'static str>,
+    pub(in crate::operations) fingerprint: Option<&'a str>,
     /// A pattern for `ilike`.
     pub(in crate::operations) error: Option<String>,
     pub(in crate::operations) created_from: Option<DateTime<Utc>>,
@@ -67,7 +71,9 @@ impl JobFilter {
     /// The tables that can have such jobs.
     pub(in crate::operations) fn places(&self) -> Vec<String> {
         let possible = |place: &Place| {
-            self.state.is_none_or(|state| state.place() == *place) && (self.reason.is_none() || *place == Place::Dead)
+            self.state.is_none_or(|state| state.place() == *place)
+                && (self.reason.is_none() || *place == Place::Dead)
+                && (self.fingerprint.is_none() || *place != Place::Completed)
         };
         Place::ALL.iter().filter(|place| possible(place)).map(|place| place.as_str().to_owned()).collect()
     }
@@ -82,6 +88,7 @@ impl JobFilter {
             subject: self.subject.as_ref().map(SearchText::as_str),
             correlation_id: self.correlation_id.as_ref().map(CorrelationId::as_str),
             reason: self.reason.map(DeadReason::as_str),
+            fingerprint: self.fingerprint.as_ref().map(Fingerprint::as_str),
             error: self.error.as_ref().map(|text| contains(text.as_str())),
             created_from: from,
             first_id: from.map(|at| first_id_at(at - CLOCKS_DIFFER)),
@@ -122,6 +129,8 @@ mod tests {
         assert_eq!(places(JobFilter { state: Some(JobState::Blocked), ..JobFilter::default() }), "live");
         assert_eq!(places(JobFilter { state: Some(JobState::Cancelled), ..JobFilter::default() }), "completed");
         assert_eq!(places(JobFilter { reason: Some(DeadReason::Permanent), ..JobFilter::default() }), "dead");
+        let fingerprint = Some(Fingerprint::parse("0123456789abcdef", "").unwrap());
+        assert_eq!(places(JobFilter { fingerprint, ..JobFilter::default() }), "live dead");
         let neither =
             JobFilter { reason: Some(DeadReason::Permanent), state: Some(JobState::Running), ..JobFilter::default() };
         assert_eq!(places(neither), "");

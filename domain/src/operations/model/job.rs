@@ -61,6 +61,8 @@ pub struct JobSummary {
     pub reason: Option<DeadReason>,
     /// What its last failed attempt said; of a live job also what it was handed back with.
     pub error: Option<String>,
+    /// The fingerprint of that failure; not known of a completed job.
+    pub fingerprint: Option<String>,
 }
 
 /// Everything there is to know about one job.
@@ -145,8 +147,10 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
     /// What it said.
     pub error: Option<String>,
-    /// What failures are grouped by.
+    /// What sort of failure.
     pub error_class: Option<String>,
+    /// What failures are grouped by; none of what is no failure.
+    pub fingerprint: Option<String>,
     /// Worker, or operator.
     pub actor: String,
     /// Why, in the operator's words.

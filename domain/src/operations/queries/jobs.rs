@@ -80,7 +80,8 @@ impl Query for ListJobs {
             columns.created_to,
             columns.last_id,
             after.as_ref().map(JobId::as_str),
-            self.size.rows_to_fetch()
+            self.size.rows_to_fetch(),
+            columns.fingerprint
         )
         .fetch_all(tx.conn())
         .await?;
@@ -142,7 +143,8 @@ pub(in crate::operations) async fn oldest_dead(
         columns.first_id,
         columns.created_to,
         columns.last_id,
-        limit
+        limit,
+        columns.fingerprint
     )
     .fetch_all(tx.conn())
     .await?;
@@ -169,8 +171,8 @@ async fn find(tx: &mut Tx, id: &JobId) -> Result<Option<JobDetail>, Error> {
 async fn history(tx: &mut Tx, id: &JobId) -> Result<Vec<Attempt>, Error> {
     let mut rows = sqlx::query_as!(
         Attempt,
-        r#"select attempt, outcome as "outcome: AttemptOutcome", error, error_class, actor, reason, started_at, ended_at,
-                  next_run_at
+        r#"select attempt, outcome as "outcome: AttemptOutcome", error, error_class, fingerprint, actor, reason, started_at,
+                  ended_at, next_run_at
            from jobs.attempts where job_id = $1 order by position desc limit 1000"#,
         id.as_str()
     )
@@ -214,6 +216,7 @@ struct JobRow {
     worker: Option<String>,
     reason: Option<DeadReason>,
     error: Option<String>,
+    fingerprint: Option<String>,
     max_attempts: Option<i32>,
     crashes: Option<i32>,
     causation_id: Option<String>,
@@ -256,6 +259,7 @@ impl JobRow {
                 worker: self.worker,
                 reason: self.reason,
                 error: self.error,
+                fingerprint: self.fingerprint,
             },
             max_attempts: self.max_attempts,
             crashes: self.crashes,

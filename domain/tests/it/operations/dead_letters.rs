@@ -22,11 +22,11 @@ pub(super) fn discard(id: &JobId) -> DiscardDeadLetter {
     DiscardDeadLetter { id: id.clone(), reason: reason("a duplicate") }
 }
 
-fn retry_many(which: WhichDeadLetters, limit: u32) -> RetryDeadLetters {
+pub(super) fn retry_many(which: WhichDeadLetters, limit: u32) -> RetryDeadLetters {
     RetryDeadLetters { which, limit: RetryLimit::new(limit, "/limit").unwrap(), reason: reason("fixed") }
 }
 
-fn those(filter: JobFilter) -> WhichDeadLetters {
+pub(super) fn those(filter: JobFilter) -> WhichDeadLetters {
     WhichDeadLetters::Filter(Box::new(filter))
 }
 

@@ -14,18 +14,18 @@ fn text(text: &str) -> Option<SearchText> {
 }
 
 impl Site {
-    async fn list(&self, filter: JobFilter) -> Vec<String> {
+    pub(super) async fn list(&self, filter: JobFilter) -> Vec<String> {
         let page = self.fetch(ListJobs { filter, ..ListJobs::default() }).await.unwrap();
         page.data.into_iter().map(|job| job.id).collect()
     }
 
-    async fn list_dead(&self, filter: JobFilter) -> Vec<String> {
+    pub(super) async fn list_dead(&self, filter: JobFilter) -> Vec<String> {
         let page = self.fetch(ListDeadLetters { filter, ..ListDeadLetters::default() }).await.unwrap();
         page.data.into_iter().map(|job| job.id).collect()
     }
 
     /// A dead letter of a tenant and subject, discarded or not.
-    async fn dead_of(&self, tenant: &str, subject: &str, error: &str) -> JobId {
+    pub(super) async fn dead_of(&self, tenant: &str, subject: &str, error: &str) -> JobId {
         let id = self.enqueue(tenant, NewJob { subject: Some(subject.into()), ..task(0) }).await;
         self.dead(&id, 6, error).await;
         id
