@@ -1,6 +1,7 @@
 //! `/v1/admin`: the operation of the installation, for every tenant. Role `portal-admin`.
 
 mod dead_letters;
+mod groups;
 mod input;
 mod jobs;
 mod output;
@@ -17,6 +18,7 @@ use crate::state::State;
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .nest("/dead-letters", dead_letters::routes())
+        .nest("/dead-letters/groups", groups::routes())
         .nest("/jobs", jobs::routes())
         .nest("/queues", queues::routes())
         .nest("/replays", replays::routes())

@@ -1,5 +1,6 @@
 //! `/v1/admin` on the wire. What the commands do is tested in `domain`.
 
+mod groups;
 mod stories;
 
 use api::examples::{DEAD_LETTER, DEAD_LETTER_TO_DISCARD, JOB, JOB_TO_CANCEL};
@@ -64,7 +65,7 @@ async fn every_admin_example_works_as_it_stands(pool: PgPool) {
         o.path.starts_with("/v1/admin") && o.path != "/v1/admin/timeline" && !o.path.contains("/replays/{id}")
     });
     let admin: Vec<_> = admin.collect();
-    assert_eq!(admin.len(), 15);
+    assert_eq!(admin.len(), 16);
     for operation in admin {
         let mut call = app.call(&operation.method, &operation.example_path).role(ADMIN);
         if let Some(body) = &operation.example_body {

@@ -17,6 +17,7 @@
 //! | `job_finished` | conflict | cancelling a job that has ended |
 //! | `dead_letter_not_found` | not found | no such job, or asking for one that is no dead letter |
 //! | `dead_letter_not_dead` | conflict | retrying or discarding a job that is not dead (any more) |
+//! | `reason_not_dead` | invalid | grouping jobs that are retried by the reason of dead letters |
 //! | `queue_not_found` | not found | no worker ever served this queue, and it has no jobs |
 //! | `queue_already_paused` | conflict | pausing a paused queue |
 //! | `queue_not_paused` | conflict | resuming a queue that is not paused |
@@ -33,10 +34,12 @@ pub use commands::{
     RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, Fingerprint, JobDetail, JobFilter, JobId, JobState,
-    JobSummary, Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult, Step,
-    Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
+    Affected, Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, FailureGroup, Fingerprint, GroupFilter,
+    GroupSort, GroupState, JobDetail, JobFilter, JobId, JobState, JobSummary, Outage, Pause, Payload, PayloadSource,
+    Queue, QueueCounts, Reason, Retried, RetryResult, Sample, Step, Timeline, TimelineEntry, TimelineOf, Worker,
+    WorkerState,
 };
 pub use queries::{
-    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListDeadLetters, ListJobs, ListQueues, ListWorkers, MOST_ENTRIES,
+    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListDeadLetters, ListFailureGroups, ListJobs, ListQueues,
+    ListWorkers, MOST_ENTRIES,
 };

@@ -2,6 +2,7 @@
 
 mod filter;
 mod fingerprint;
+mod group;
 mod job;
 mod queue;
 mod state;
@@ -9,6 +10,7 @@ mod timeline;
 
 pub use filter::JobFilter;
 pub use fingerprint::Fingerprint;
+pub use group::{Affected, FailureGroup, GroupFilter, GroupSort, GroupState, Sample};
 pub use job::{
     Attempt, AttemptOutcome, DeadLetter, Discard, JobDetail, JobId, JobSummary, Payload, PayloadSource, Retried,
     RetryResult,

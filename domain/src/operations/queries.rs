@@ -1,9 +1,11 @@
 //! Reads queues, jobs, workers, and what happened from a command to the last consumer.
 
+mod groups;
 mod jobs;
 mod queues;
 mod timeline;
 
+pub use groups::ListFailureGroups;
 pub use jobs::{GetDeadLetter, GetJob, ListDeadLetters, ListJobs};
 pub use queues::{COUNT_LIMIT, ListQueues, ListWorkers};
 pub use timeline::{GetTimeline, MOST_ENTRIES};

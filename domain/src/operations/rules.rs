@@ -2,7 +2,7 @@
 
 use crate::kernel::error::Rejection;
 
-use super::model::{JobFilter, JobState};
+use super::model::{GroupFilter, GroupState, JobFilter, JobState};
 
 /// Only what waits for a time or a dependency can be made due.
 pub(super) fn can_run_now(state: JobState) -> Result<(), Rejection> {
@@ -66,6 +66,15 @@ pub(super) fn is_state_of_dead_letters(state: JobState) -> Result<(), Rejection>
     }
 }
 
+/// A job that is still tried has not died for any reason.
+pub(super) fn can_be_grouped(filter: &GroupFilter) -> Result<(), Rejection> {
+    if filter.state == GroupState::Retrying && filter.reason.is_some() {
+        let detail = "only dead letters have a reason: leave it out, or ask for state=dead";
+        return Err(Rejection::invalid_field("reason_not_dead", "reason", detail));
+    }
+    Ok(())
+}
+
 pub(super) fn job_not_found() -> Rejection {
     Rejection::not_found("job_not_found", "there is no such job, or it ended so long ago that it was deleted")
 }
@@ -93,6 +102,7 @@ pub(super) fn timeline_not_found() -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::model::DeadReason;
 
     fn allowed(rule: fn(JobState) -> Result<(), Rejection>) -> Vec<&'static str> {
         JobState::ALL.into_iter().filter(|state| rule(*state).is_ok()).map(JobState::as_str).collect()
@@ -128,6 +138,16 @@ mod tests {
     #[test]
     fn dead_letters_are_dead_or_discarded() {
         assert_eq!(allowed(is_state_of_dead_letters), ["dead", "discarded"]);
+    }
+
+    #[test]
+    fn only_dead_letters_are_grouped_by_reason() {
+        let reason = Some(DeadReason::Permanent);
+        let grouped = |state| can_be_grouped(&GroupFilter { state, reason, ..GroupFilter::default() });
+        assert!(grouped(GroupState::Dead).is_ok());
+        let refused = grouped(GroupState::Retrying).unwrap_err();
+        assert_eq!((refused.code, refused.fields[0].pointer.as_str()), ("reason_not_dead", "reason"));
+        assert!(can_be_grouped(&GroupFilter { state: GroupState::Retrying, ..GroupFilter::default() }).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod fingerprints;
+mod groups;
 mod jobs;
 mod lists;
 mod queues;
