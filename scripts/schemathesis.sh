@@ -49,6 +49,7 @@ start_server() {
   # A process group of its own: Ctrl-C reaches this script only, which then ends it.
   set -m
   PORTAL_SCHEMATHESIS=$root DATABASE_URL=$database PORTAL_AMQP__URL='' PORTAL_HTTP__ADDR=127.0.0.1:$port \
+    PORTAL_METRICS__API_ADDR='' \
     "${CARGO_TARGET_DIR:-target}/debug/portal" dev >"$log" 2>&1 </dev/null 9>&- &
   server=$!
   set +m

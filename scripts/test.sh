@@ -52,6 +52,7 @@ environment() {
   printf 'PORTAL_TEST_RABBITMQ_API=%s\n' "http://guest:guest@127.0.0.1:$((port + 1))"
   printf 'PORTAL_TEST_RABBITMQ_SCRIPT=%s\n' "$root/scripts/rabbitmq.sh"
   printf 'PORTAL_TEST_SERVICES_DIR=%s\n' "$services"
+  printf 'PORTAL_TEST_PROMTOOL=%s\n' "$(scripts/promtool.sh install)"
   printf 'SQLX_OFFLINE=true\n'
   if [[ -x $venv/bin/python ]]; then
     printf 'PORTAL_TEST_PYTHON=%s\n' "$venv/bin/python"
@@ -112,6 +113,7 @@ tools() {
   need_cargo
   echo "postgresql: $(scripts/postgres.sh install)"
   echo "rabbitmq: $(scripts/rabbitmq.sh install)"
+  echo "promtool: $(scripts/promtool.sh install)"
 }
 
 python_packages() {

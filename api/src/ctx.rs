@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::headers;
+use crate::metrics;
 use crate::problem::{self, Problem};
 
 /// The header that names one request, in the answer.
@@ -110,6 +111,7 @@ impl Line {
     fn log(self, started: Instant, response: &Response, code: Option<&str>, info: Option<&RequestInfo>) {
         let caller = info.map(|info| info.caller.as_ref());
         let path = self.path.as_ref().map_or("-", MatchedPath::as_str);
+        metrics::answered(&self.method, path, response.status(), started.elapsed());
         if path.starts_with("/health/") && response.status().is_success() {
             return; // asked every few seconds, and says nothing
         }

@@ -24,6 +24,7 @@ mod headers;
 pub mod health;
 mod limits;
 mod list;
+pub mod metrics;
 mod notifications;
 mod openapi;
 mod operations;

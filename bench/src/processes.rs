@@ -67,6 +67,8 @@ impl Programs {
                 command.env_remove(&variable);
             }
         }
+        // several programs on one machine, and nobody who reads them
+        command.envs([("PORTAL_METRICS__API_ADDR", ""), ("PORTAL_METRICS__WORKER_ADDR", "")]);
         let child = command.envs(environment.iter().copied()).spawn();
         let child = child.map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
         Ok(Process { child, name, log })

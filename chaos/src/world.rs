@@ -107,6 +107,7 @@ fn api_environment(places: &Places, issuer: &Issuer) -> Environment {
         variable("PORTAL_DATABASE__URL", places.database_url("portal_api", places.database_proxy())),
         variable("PORTAL_HTTP__ADDR", places.api()),
         variable("PORTAL_AUTH__ISSUER", &issuer.url),
+        variable("PORTAL_METRICS__API_ADDR", ""),
     ]
 }
 
@@ -114,6 +115,8 @@ fn worker_environment(places: &Places, form: &Form) -> Environment {
     let mut environment = vec![
         variable("PORTAL_DATABASE__URL", places.database_url("portal_worker", places.database_proxy())),
         variable("PORTAL_AMQP__URL", places.amqp_url(places.broker_proxy())),
+        // several workers on one machine
+        variable("PORTAL_METRICS__WORKER_ADDR", ""),
     ];
     if let Some(dead_after) = form.dead_after {
         environment.push(variable("PORTAL_WORKER__DEAD_AFTER_MS", dead_after.as_millis()));

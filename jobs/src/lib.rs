@@ -7,6 +7,7 @@ pub mod bus;
 #[cfg(test)]
 mod fuzz;
 mod messaging;
+pub mod metrics;
 pub mod notifications;
 mod orders;
 pub mod reactions;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::messaging::{self, PublishEvent, ReadMessage, ReplayEvents, ReplayStep, SuspendReplay};
 use domain::{Command as _, Error, Tx};
 
 use crate::bus::consumer::{self, Intake, Unreadable};
 use crate::bus::{Bus, PublishError};
+use crate::metrics;
 use crate::reactions::Reactions;
 use crate::runtime::{Exhausted, JobContext, JobError, JobResult};
 
@@ -29,7 +31,10 @@ pub(crate) async fn publish_event(
         return Err(JobError::Cancel(format!("superseded by event {by}")));
     }
     domain::fail_point!("fail-point:publishing");
-    bus.publish(event).await.map_err(job_error)?;
+    let begun = Instant::now();
+    let published = bus.publish(event).await;
+    metrics::published(&published, begun.elapsed());
+    published.map_err(job_error)?;
     domain::fail_point!("fail-point:confirmed");
     tracing::info!(
         event_id = %event.id,

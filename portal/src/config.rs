@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 pub(crate) use error::Error;
 pub(crate) use secret::SecretUrl;
-pub(crate) use sections::{Amqp, Auth, Database, Http, Log, LogFormat, Notifications, Worker};
+pub(crate) use sections::{Amqp, Auth, Database, Http, Log, LogFormat, Metrics, Notifications, Worker};
 
 use layers::Layers;
 
@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) worker: Worker,
     pub(crate) notifications: Notifications,
     pub(crate) queues: QueuePolicies,
+    pub(crate) metrics: Metrics,
     pub(crate) log: Log,
 }
 

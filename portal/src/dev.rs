@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::auth::Authenticator;
-use domain::Db;
+use domain::{Db, Scope};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::database::{Login, Role};
 use crate::failure::Failure;
 use crate::seed::{self, Seeded};
-use crate::{api as http, shutdown, worker};
+use crate::{api as http, metrics, shutdown, worker};
 use bus::DevBus;
 use tokens::Issuer;
 
@@ -39,11 +39,16 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
         return Err(Failure::NotLoopback(config.http.addr));
     }
     let listener = http::listen(config.http.addr, "PORTAL_HTTP__ADDR").await?;
+    let metrics = metrics::Endpoint::of_api(config).await?;
     let login = Login::user(config, "postgres", "`portal dev` needs a PostgreSQL (`make run` starts one)")?;
     let stop = shutdown::on_signal()?;
     shutdown::run(&stop, PATIENCE, async {
         match stop.run_until_cancelled(Dev::prepare(config, login)).await {
-            Some(dev) => dev?.serve(listener, &stop).await,
+            Some(dev) => {
+                let dev = dev?;
+                metrics.serve(config, dev.sources(), &stop);
+                dev.serve(listener, &stop).await
+            }
             None => Ok(()),
         }
     })
@@ -93,6 +98,16 @@ impl<'a> Dev<'a> {
         crate::database::close(self.api).await;
         crate::database::close(self.worker).await;
         told.and(served.map_err(Failure::system("serving")))
+    }
+
+    fn sources(&self) -> metrics::Sources {
+        metrics::Sources {
+            pools: vec![("api", self.api.clone()), ("worker", self.worker.clone())],
+            db: self.worker_db.clone(),
+            scope: Scope::Process,
+            broker: self.bus.broker_state(),
+            at_broker: self.bus.at_broker(),
+        }
     }
 
     fn state(&self, db: Db) -> api::State {

@@ -12,6 +12,7 @@ mod failure;
 mod fuzz;
 mod health;
 mod logging;
+mod metrics;
 mod migrate;
 mod openapi;
 mod seed;

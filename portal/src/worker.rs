@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::health::{self, BrokerState, Checks};
-use domain::Db;
+use domain::{Db, Scope};
 use jobs::bus::consumer::Receive;
 use jobs::bus::{self, Bus, BusState, RabbitMq};
 use jobs::notifications::{Sender, SettingsError};
 use jobs::{Wiring, registry};
+use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config};
 use crate::database::{self, Login, Role};
 use crate::failure::Failure;
-use crate::{api as http, shutdown};
+use crate::{api as http, metrics, shutdown};
 
 /// What remains after the last job: handing back, closing the bus and the pool.
 const LAST_STEPS: Duration = Duration::from_secs(6);
@@ -33,6 +34,7 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
     let login = Login::user(config, "portal_worker", "the workers connect as portal_worker")?;
     let pool = database::pool(&config.database, login, Role::Worker).await?;
     database::ensure_current(&pool).await?;
+    let metrics = metrics::Endpoint::of_worker(config).await?;
     let stop = shutdown::on_signal()?;
     let (notifications, collapse) = (sender(config)?, collapsed(config)?);
     let broker = bus_settings(config)?;
@@ -45,6 +47,7 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
             return Err(failure);
         }
     };
+    metrics.serve(config, sources(pool.clone(), &db, &bus), &stop);
     let mut settings = config.worker.settings();
     if !queues.is_empty() {
         settings.queues = queues.to_vec();
@@ -60,6 +63,18 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
         Ok(())
     })
     .await
+}
+
+/// What a worker's metrics look at.
+fn sources(pool: PgPool, db: &Db, bus: &Arc<dyn Bus>) -> metrics::Sources {
+    let bus = bus.clone();
+    metrics::Sources {
+        pools: vec![("worker", pool)],
+        db: db.clone(),
+        scope: Scope::Process,
+        broker: broker_state(&*bus),
+        at_broker: Arc::new(move || bus.waiting()),
+    }
 }
 
 /// What the bus takes of `[amqp]`.

@@ -34,12 +34,12 @@ pub use commands::{
     RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Affected, Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, FailureGroup, Fingerprint, GroupFilter,
-    GroupSort, GroupState, JobDetail, JobFilter, JobId, JobState, JobSummary, Outage, Pause, Payload, PayloadSource,
-    Queue, QueueCounts, Reason, Retried, RetryResult, Sample, Step, Timeline, TimelineEntry, TimelineOf, Worker,
-    WorkerState,
+    Affected, Attempt, AttemptOutcome, DeadLetter, DeadLoad, DeadReason, Discard, FailureGroup, Fingerprint,
+    GroupFilter, GroupSort, GroupState, JobDetail, JobFilter, JobId, JobState, JobSummary, Load, Outage, Pause,
+    Payload, PayloadSource, Queue, QueueCounts, QueueLoad, Reason, Retried, RetryResult, Sample, Step, TenantLoad,
+    Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
 };
 pub use queries::{
     COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListDeadLetters, ListFailureGroups, ListJobs, ListQueues,
-    ListWorkers, MOST_ENTRIES,
+    ListWorkers, MOST_ENTRIES, ReadLoad,
 };

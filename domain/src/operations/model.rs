@@ -4,6 +4,7 @@ mod filter;
 mod fingerprint;
 mod group;
 mod job;
+mod load;
 mod queue;
 mod state;
 mod timeline;
@@ -15,6 +16,7 @@ pub use job::{
     Attempt, AttemptOutcome, DeadLetter, Discard, JobDetail, JobId, JobSummary, Payload, PayloadSource, Retried,
     RetryResult,
 };
+pub use load::{DeadLoad, Load, QueueLoad, StateLoad, TenantLoad};
 pub use queue::{Outage, Pause, Queue, QueueCounts, Worker, WorkerState};
 pub use state::{DeadReason, JobState};
 pub use timeline::{Step, Timeline, TimelineEntry, TimelineOf};

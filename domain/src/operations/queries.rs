@@ -2,11 +2,13 @@
 
 mod groups;
 mod jobs;
+mod load;
 mod queues;
 mod timeline;
 
 pub use groups::ListFailureGroups;
 pub use jobs::{GetDeadLetter, GetJob, ListDeadLetters, ListJobs};
+pub use load::ReadLoad;
 pub use queues::{COUNT_LIMIT, ListQueues, ListWorkers};
 pub use timeline::{GetTimeline, MOST_ENTRIES};
 

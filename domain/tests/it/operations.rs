@@ -6,6 +6,7 @@ mod fingerprints;
 mod groups;
 mod jobs;
 mod lists;
+mod load;
 mod queues;
 mod timeline;
 

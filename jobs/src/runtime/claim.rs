@@ -1,5 +1,7 @@
 //! Taking jobs from the table.
 
+use std::time::{Duration, Instant};
+
 use domain::Db;
 use sqlx::{Connection, PgConnection};
 
@@ -35,6 +37,8 @@ pub struct ClaimedJob {
     pub suspect: bool,
     /// Workers that died while it ran alone.
     pub crashes: u32,
+    /// When it was due, on the clock of this process; for the metrics only.
+    pub(crate) due_since: Option<Instant>,
 }
 
 impl ClaimedJob {
@@ -79,6 +83,7 @@ pub(crate) async fn claim(
         sqlx::query_file!("src/runtime/claim.sql", queue, worker, most, suspects, turn).fetch_all(conn).await
     };
     let rows = db.ask(claim).await?;
+    let now = Instant::now();
     let mut jobs: Vec<ClaimedJob> = rows
         .into_iter()
         .map(|row| ClaimedJob {
@@ -96,6 +101,7 @@ pub(crate) async fn claim(
             traceparent: row.traceparent,
             suspect: row.suspect,
             crashes: row.crashes.unsigned_abs(),
+            due_since: Duration::try_from_secs_f64(row.waited).ok().and_then(|waited| now.checked_sub(waited)),
         })
         .collect();
     // `update … returning` promises no order

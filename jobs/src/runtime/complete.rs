@@ -59,7 +59,7 @@ impl Finished {
 }
 
 /// The word for `jobs.attempts.outcome`.
-fn outcome(error: &JobError, next: Next) -> &'static str {
+pub(super) fn outcome(error: &JobError, next: Next) -> &'static str {
     match (next, error) {
         (Next::Dead { .. }, _) => "dead",
         (Next::Cancelled, _) => "cancelled",

@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 use super::claim::ClaimedJob;
 use super::complete::{self, Finished, Next};
 use super::execute::{self, Exhausted};
+use super::outcome::JobError;
 use super::queue::Queue;
+use crate::metrics;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A statement that fails this often for a whole batch is tried job by job.
@@ -180,6 +182,8 @@ fn behind(queue: &Queue, failed: &[(Finished, Next)]) -> Vec<ClaimedJob> {
 fn settle(queue: &Queue, done: &[Finished], ours: &[String], failed_before: u32) {
     queue.dispatch().settled(done.iter().map(|f| &f.job));
     let lost: Vec<&str> = done.iter().map(|f| f.job.id.as_str()).filter(|id| !ours.iter().any(|o| o == id)).collect();
+    let ours = done.iter().filter(|finished| !lost.contains(&finished.job.id.as_str()));
+    metrics::ended(&queue.name, ours.map(|finished| attempt(queue, finished, "succeeded")));
     match (lost.is_empty(), failed_before) {
         (true, _) => {}
         (false, 0) => {
@@ -200,6 +204,10 @@ fn settle_failed(queue: &Queue, failed: &[(Finished, Next)], behind: &[ClaimedJo
         }
         dispatch.settled(failed.iter().map(|(f, _)| &f.job).chain(behind));
     }
+    let written = failed.iter().filter(|(finished, _)| ours.contains(&finished.job.id));
+    let outcome =
+        |finished: &Finished, next| finished.result.as_ref().err().map(|error| complete::outcome(error, next));
+    metrics::ended(&queue.name, written.filter_map(|(f, next)| Some(attempt(queue, f, outcome(f, *next)?))));
     for (finished, next) in failed {
         log(queue, finished, *next, ours.contains(&finished.job.id));
     }
@@ -223,6 +231,19 @@ fn log(queue: &Queue, finished: &Finished, next: Next, ours: bool) {
         }
         Next::Dead { reason } => tracing::error!(queue, kind, key, job, attempt, class, %error, reason, "dead letter"),
         Next::Cancelled => tracing::info!(queue, kind, key, job, reason = %error, "cancelled"),
+    }
+}
+
+/// What the metrics say of it. A kind that nobody here knows may have any name.
+fn attempt<'a>(queue: &Queue, finished: &'a Finished, outcome: &'static str) -> metrics::Attempt<'a> {
+    let kind = finished.job.kind.as_str();
+    let failure = matches!(outcome, "failed" | "dead" | "unavailable");
+    metrics::Attempt {
+        kind: if queue.kinds.knows(kind) { kind } else { "unknown" },
+        outcome,
+        class: finished.result.as_ref().err().filter(|_| failure).map(JobError::class),
+        waited: finished.job.due_since.map(|due| finished.started.saturating_duration_since(due)),
+        ran: finished.ended.saturating_duration_since(finished.started),
     }
 }
 

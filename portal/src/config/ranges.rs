@@ -7,7 +7,7 @@ use super::error::Error;
 use super::layers::Layers;
 
 /// Key, smallest and greatest value.
-pub(super) const RANGES: [(&str, f64, f64); 41] = [
+pub(super) const RANGES: [(&str, f64, f64); 43] = [
     ("http.body_limit_bytes", 1024.0, 104_857_600.0),
     ("http.request_timeout_ms", 100.0, 300_000.0),
     ("http.header_read_timeout_ms", 100.0, 300_000.0),
@@ -40,6 +40,8 @@ pub(super) const RANGES: [(&str, f64, f64); 41] = [
     ("notifications.breaker_failures", 1.0, 1000.0),
     ("notifications.breaker_pause_ms", 100.0, 3_600_000.0),
     ("notifications.smtp_timeout_ms", 100.0, 30_000.0),
+    ("metrics.interval_ms", 1000.0, 600_000.0),
+    ("metrics.tenants", 0.0, 1000.0),
     ("queues.*.concurrency", 1.0, 10_000.0),
     ("queues.*.batch", 1.0, 10_000.0),
     ("queues.*.max_attempts", 1.0, 1000.0),

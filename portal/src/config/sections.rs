@@ -108,6 +108,18 @@ pub(crate) struct Notifications {
     pub(crate) from: String,
 }
 
+/// `[metrics]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metrics {
+    #[serde(deserialize_with = "optional_address")]
+    pub(crate) api_addr: Option<SocketAddr>,
+    #[serde(deserialize_with = "optional_address")]
+    pub(crate) worker_addr: Option<SocketAddr>,
+    pub(crate) interval_ms: u64,
+    pub(crate) tenants: u16,
+}
+
 /// `[log]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

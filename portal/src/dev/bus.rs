@@ -1,5 +1,6 @@
 //! Where events go in development: the embedded bus, or RabbitMQ if one is configured.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,13 @@ impl DevBus {
             Self::Embedded { .. } => watch::channel(BrokerState::Embedded).1,
             Self::RabbitMq { shared, .. } => worker::broker_state(&**shared),
         }
+    }
+
+    /// The messages of each consumer group that wait at the broker.
+    pub(super) fn at_broker(&self) -> Arc<dyn Fn() -> BTreeMap<String, u64> + Send + Sync> {
+        let (Self::Embedded { shared, .. } | Self::RabbitMq { shared, .. }) = self;
+        let shared = shared.clone();
+        Arc::new(move || shared.waiting())
     }
 
     /// Whether events can be published, after some patience. If not, says that they wait.

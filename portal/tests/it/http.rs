@@ -10,6 +10,8 @@ use serde_json::Value;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    /// The same as it came.
+    pub(crate) text: String,
 }
 
 /// Sends a request to `host:port`; `headers` are whole lines.
@@ -24,7 +26,7 @@ pub(crate) fn send(addr: &str, request: &str, headers: &[String], body: &str) ->
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null) }
+    Answer { status, body: serde_json::from_str(body).unwrap_or(Value::Null), text: body.to_owned() }
 }
 
 /// A GET with a bearer token.

@@ -1,7 +1,7 @@
 //! The real program, run as a user would, against a real PostgreSQL and RabbitMQ.
 //!
 //! `make test` starts the servers and sets `DATABASE_URL` (portal_owner, may create databases),
-//! `PORTAL_TEST_SUPERUSER_URL`, `PORTAL_TEST_AMQP_URL` and `PORTAL_TEST_RABBITMQ_API`.
+//! `PORTAL_TEST_SUPERUSER_URL`, `PORTAL_TEST_AMQP_URL`, `PORTAL_TEST_RABBITMQ_API` and `PORTAL_TEST_PROMTOOL`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,6 +10,7 @@ mod dev;
 mod event;
 mod fail_points;
 mod http;
+mod metrics;
 mod openapi;
 mod places;
 mod program;

@@ -6,7 +6,7 @@ use crate::http;
 
 /// What `make test` sets.
 #[allow(clippy::disallowed_methods, reason = "tests are configured by their environment")]
-fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test`"))
 }
 

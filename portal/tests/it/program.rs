@@ -29,11 +29,12 @@ pub(crate) struct Ended {
 struct Output(Arc<(Mutex<(String, bool)>, Condvar)>);
 
 impl Program {
-    /// With these variables and no others.
+    /// With these variables and no others, and no metrics: their ports would be those of the other programs.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_portal"))
             .args(arguments)
             .env_clear()
+            .envs([("PORTAL_METRICS__API_ADDR", ""), ("PORTAL_METRICS__WORKER_ADDR", "")])
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -10,7 +10,7 @@ use crate::places::{NOBODY, Vhost, url};
 use crate::program::{Program, portal};
 
 /// A port that was free a moment ago.
-fn free_addr() -> String {
+pub(crate) fn free_addr() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
