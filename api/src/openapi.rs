@@ -82,6 +82,7 @@ fn name_list_items(components: &mut Components) {
         (name = "dead letters", description = "Jobs that were given up and wait for a decision"),
         (name = "replays", description = "Stored events handed to a consumer group again"),
         (name = "timeline", description = "What happened from a command to the last consumer, and what comes next"),
+        (name = "operators' audit", description = "What operators did, to what, and why"),
         (name = "workers", description = "The processes that run jobs"),
     ),
     components(schemas(ProblemBody, FieldProblem)),

@@ -1,5 +1,6 @@
 //! `/v1/admin`: the operation of the installation, for every tenant. Role `portal-admin`.
 
+mod audit;
 mod dead_letters;
 mod groups;
 mod input;
@@ -17,6 +18,7 @@ use crate::state::State;
 /// What `/v1/admin` has.
 pub(crate) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
+        .nest("/audit", audit::routes())
         .nest("/dead-letters", dead_letters::routes())
         .nest("/dead-letters/groups", groups::routes())
         .nest("/jobs", jobs::routes())

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::de::value::Error as ValueError;
 use uuid::Uuid;
 
-use crate::body;
+use crate::body::{self, Wrong};
 use crate::problem::Problem;
 
 /// The ids in a path: `Path<Uuid>`, or a tuple of them.
@@ -76,6 +76,16 @@ pub(crate) fn instant(text: &str, pointer: &str) -> Result<DateTime<Utc>, FieldE
 /// Names `pointer` and says what is allowed; code `malformed`.
 pub(crate) fn parsed<T: FromStr<Err = Malformed>>(text: &str, pointer: &str) -> Result<T, FieldError> {
     text.parse().map_err(|malformed: Malformed| input::wrong(pointer, "malformed", malformed.to_string()))
+}
+
+/// The value of a parameter if it was given; one that is wrong is noted.
+pub(crate) fn given<T>(
+    text: Option<String>,
+    parameter: &str,
+    parse: impl FnOnce(&str, &str) -> Result<T, FieldError>,
+    wrong: &mut Wrong,
+) -> Option<T> {
+    text.and_then(|text| wrong.take(parse(&text, parameter)))
 }
 
 fn not_a_uuid(parameter: &str, code: &'static str) -> FieldError {

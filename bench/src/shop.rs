@@ -41,6 +41,7 @@ impl Shop {
         let ctx = Ctx {
             scope: Scope::Tenant(TENANT.parse()?),
             actor: "bench".parse()?,
+            roles: Vec::new(),
             correlation_id: "opened".parse()?,
             causation_id: "bench".to_owned(),
             traceparent: None,

@@ -235,6 +235,7 @@ fn ctx_of(arrival: &HandleEvent) -> Result<Ctx, JobError> {
         actor: format!("consumer:{}", arrival.consumer)
             .parse()
             .map_err(|error: domain::kernel::ctx::Malformed| JobError::Undecodable(error.to_string()))?,
+        roles: Vec::new(),
         correlation_id: event.correlation_id.clone(),
         causation_id: event.id.clone(),
         traceparent: event.traceparent.clone(),

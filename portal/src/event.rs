@@ -26,6 +26,7 @@ pub(crate) async fn publish(config: &Config, event: &Publish) -> Result<(), Fail
     let ctx = Ctx {
         scope: Scope::Tenant(event.tenant.clone()),
         actor: event.actor.clone(),
+        roles: Vec::new(),
         correlation_id: event.correlation_id.clone().unwrap_or_else(CorrelationId::generate),
         causation_id: CAUSE.to_owned(),
         traceparent: None,
@@ -95,6 +96,7 @@ fn everyone() -> Result<Ctx, Error> {
     Ok(Ctx {
         scope: Scope::Installation,
         actor: "portal-event".parse().map_err(|error| Error::Internal(format!("{error}")))?,
+        roles: Vec::new(),
         correlation_id: CorrelationId::generate(),
         causation_id: CAUSE.to_owned(),
         traceparent: None,

@@ -76,6 +76,7 @@ fn ctx(scope: Scope) -> Result<Ctx, Error> {
     Ok(Ctx {
         scope,
         actor: "portal-seed".parse().map_err(malformed)?,
+        roles: Vec::new(),
         correlation_id: CorrelationId::generate(),
         causation_id: "portal-seed".into(),
         traceparent: None,

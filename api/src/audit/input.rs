@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use crate::body::Wrong;
 use crate::list;
-use crate::parameters;
+use crate::parameters::{self, given};
 use crate::problem::Problem;
 
 /// Filters and page of a list of events.
@@ -131,16 +131,6 @@ impl DocumentParameters {
         };
         if wrong.is_empty() { Ok((moment, compare_with)) } else { Err(Rejection::invalid(wrong.into_errors()).into()) }
     }
-}
-
-/// The value of a parameter if it was given; one that is wrong is noted.
-fn given<T>(
-    text: Option<String>,
-    parameter: &str,
-    parse: impl FnOnce(&str, &str) -> Result<T, FieldError>,
-    wrong: &mut Wrong,
-) -> Option<T> {
-    text.and_then(|text| wrong.take(parse(&text, parameter)))
 }
 
 fn version(text: &str, parameter: &str) -> Result<i64, FieldError> {

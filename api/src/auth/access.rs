@@ -119,6 +119,7 @@ fn context(parts: &Parts, identity: Identity, scope: Scope) -> Result<Ctx, Probl
     Ok(Ctx {
         scope,
         actor: identity.actor,
+        roles: identity.roles.into_iter().map(Role::name).collect(),
         correlation_id: info.correlation_id.clone(),
         causation_id: info.id.to_string(),
         traceparent: info.traceparent.clone(),

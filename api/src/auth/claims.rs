@@ -1,5 +1,7 @@
 //! Reads a checked token: subject, tenant, roles.
 
+use std::collections::BTreeSet;
+
 use domain::{Actor, TenantId};
 use serde_json::{Map, Value};
 
@@ -12,7 +14,9 @@ use crate::problem::Problem;
 pub(crate) struct Identity {
     /// `sub`.
     pub(crate) actor: Actor,
-    /// The highest of our roles it has, if any.
+    /// Those of our roles that it has, least first, each once.
+    pub(crate) roles: Vec<Role>,
+    /// The highest of them, if any.
     pub(crate) role: Option<Role>,
     /// Its tenant, if the claim is there and is one.
     pub(crate) tenant: Option<TenantId>,
@@ -25,9 +29,11 @@ impl Identity {
         let keycloak = claims.get("realm_access").and_then(|access| access.get("roles"));
         let lists = [keycloak, claims.get("roles")];
         let names = lists.into_iter().flatten().filter_map(Value::as_array).flatten().filter_map(Value::as_str);
+        let roles: BTreeSet<Role> = names.filter_map(Role::from_name).collect();
         Ok(Self {
             actor: actor.ok_or_else(|| invalid("its subject is not 1 to 200 characters"))?,
-            role: names.filter_map(Role::from_name).max(),
+            role: roles.last().copied(),
+            roles: roles.into_iter().collect(),
             tenant: claims.get(tenant_claim).and_then(Value::as_str).and_then(|tenant| tenant.parse().ok()),
         })
     }
@@ -48,6 +54,9 @@ mod tests {
         let keycloak =
             json!({"sub": "a", "realm_access": {"roles": ["portal-viewer", "portal-staff", "offline_access"]}});
         assert_eq!(read(&keycloak).role, Some(Role::Staff));
+        assert_eq!(read(&keycloak).roles, [Role::Viewer, Role::Staff]);
+        let twice = json!({"sub": "a", "roles": ["portal-admin"], "realm_access": {"roles": ["portal-admin"]}});
+        assert_eq!(read(&twice).roles, [Role::Admin]);
         assert_eq!(read(&json!({"sub": "a", "roles": ["portal-admin"]})).role, Some(Role::Admin));
         assert_eq!(read(&json!({"sub": "a", "roles": "portal-admin"})).role, None);
         assert_eq!(read(&json!({"sub": "a", "roles": ["PORTAL-ADMIN", 5]})).role, None);

@@ -1,6 +1,6 @@
 //! `/v1/admin` on the wire. What the commands do is tested in `domain`.
 
-mod groups;
+mod handled;
 mod stories;
 
 use api::examples::{DEAD_LETTER, DEAD_LETTER_TO_DISCARD, JOB, JOB_TO_CANCEL};
@@ -26,6 +26,7 @@ async fn app(owner: PgPool) -> App {
     let ctx = Ctx {
         scope: Scope::Installation,
         actor: "seed".parse().unwrap(),
+        roles: Vec::new(),
         correlation_id: "seed".parse().unwrap(),
         causation_id: "seed".into(),
         traceparent: None,

@@ -82,6 +82,7 @@ fn ctx(commit: usize) -> Result<Ctx> {
     Ok(Ctx {
         scope: Scope::Tenant("bench".parse()?),
         actor: "bench".parse()?,
+        roles: Vec::new(),
         correlation_id: correlation_id(commit).parse()?,
         causation_id: "bench".to_owned(),
         traceparent: None,

@@ -35,15 +35,23 @@ pub trait Query: Send {
 /// doorbell after the commit.
 ///
 /// # Errors
-/// Whatever the command returns; [`Error::Database`] when the commit fails.
+/// Whatever the command returns; [`Error::Database`] when the commit fails; [`Error::Internal`] for a command over
+/// the installation that left no [`Record`](super::record::Record).
 pub async fn run<C: Command>(db: &Db, ctx: &Ctx, command: C) -> Result<C::Output, Error> {
     db.answered(async {
         let mut tx = Tx::begin(db, ctx, Access::ReadWrite).await?;
-        let output = command.handle(&mut tx).await?;
+        let output = handle(command, &mut tx).await?;
         tx.commit().await?;
         Ok(output)
     })
     .await
+}
+
+/// Every command goes through here: what it must not leave out is looked at before anything is committed.
+pub(super) async fn handle<C: Command>(command: C, tx: &mut Tx) -> Result<C::Output, Error> {
+    let output = command.handle(tx).await?;
+    tx.ensure_recorded().await?;
+    Ok(output)
 }
 
 /// Runs a query.

@@ -43,6 +43,8 @@ pub struct Ctx {
     pub scope: Scope,
     /// Who asks.
     pub actor: Actor,
+    /// The names of the roles that the caller's token has; none of a program.
+    pub roles: Vec<&'static str>,
     /// Shared by everything the originating request causes.
     pub correlation_id: CorrelationId,
     /// The direct parent: the request's id, or the id of the event or job being handled.

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::command::Command;
+use super::command::{self, Command};
 use super::ctx::{Ctx, Scope};
 use super::db::{Access, Db};
 use super::error::{Error, Rejection};
@@ -101,7 +101,7 @@ where
         tx.commit().await?;
         return Ok(Outcome::Replayed(stored));
     }
-    match command.handle(&mut tx).await {
+    match command::handle(command, &mut tx).await {
         Ok(output) => {
             let answer = answer(Ok(output));
             tx.commit_answered(Kept::new(key, &answer)).await?;

@@ -19,6 +19,7 @@ pub(crate) mod patch;
 pub mod policy;
 pub mod queue;
 pub mod reason;
+pub mod record;
 pub mod schema;
 pub mod tx;
 

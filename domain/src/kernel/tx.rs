@@ -13,6 +13,7 @@ use super::error::Error;
 use super::event::{self, CollapsingEvent, Draft, Envelope, Event};
 use super::idempotency::{self, Kept};
 use super::job::{Job, NewJob};
+use super::record::{self, Record};
 use super::{outbox, queue};
 
 /// An open transaction with its circumstances. Only [`run`](super::command::run) and its
@@ -23,6 +24,7 @@ pub struct Tx {
     ctx: Ctx,
     now: DateTime<Utc>,
     replay: Option<Uuid>,
+    recorded: bool,
     events: Vec<Envelope>,
     queues: BTreeSet<String>,
 }
@@ -37,6 +39,7 @@ impl Tx {
             // what PostgreSQL stores: microseconds
             now: Utc::now().trunc_subsecs(6),
             replay: None,
+            recorded: false,
             events: Vec::new(),
             queues: BTreeSet::new(),
         })
@@ -152,6 +155,26 @@ impl Tx {
         queue::insert(&mut self.inner, &self.db, &self.ctx, &jobs).await?;
         self.queues.extend(jobs.iter().map(|job| job.queue.to_owned()));
         Ok(())
+    }
+
+    /// Writes down what an operator's command did, for the auditors. Each command over the installation does it
+    /// once, last of all.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn record(&mut self, what: Record<'_>) -> Result<(), Error> {
+        record::write(self, what).await?;
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// Refuses to end a command over the installation that changed something without recording it: nobody could
+    /// say later who did it.
+    pub(super) async fn ensure_recorded(&mut self) -> Result<(), Error> {
+        if self.recorded || self.ctx.scope != Scope::Installation || !record::has_written(self).await? {
+            return Ok(());
+        }
+        Err(Error::Internal("a command over the installation left no record of what it did: see Tx::record".into()))
     }
 
     /// Where it runs.

@@ -1,11 +1,13 @@
 //! Starts and stops replays, and publishes test events.
 
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::kernel::command::Command;
 use crate::kernel::error::Error;
 use crate::kernel::event::Draft;
 use crate::kernel::page::SearchText;
+use crate::kernel::record::{Record, Target};
 use crate::kernel::tx::Tx;
 use crate::operations::Reason;
 
@@ -60,6 +62,17 @@ pub struct PublishTestEvent {
     pub draft: Draft,
 }
 
+impl ReplayChange {
+    /// As auditors read it.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Pause => "pause_replay",
+            Self::Resume => "resume_replay",
+            Self::Cancel => "cancel_replay",
+        }
+    }
+}
+
 impl Command for PublishTestEvent {
     type Output = Uuid;
 
@@ -78,7 +91,19 @@ impl Command for StartReplay {
         let id = Uuid::now_v7();
         store::insert(tx, id, &self).await?;
         tx.enqueue(&ReplayEvents { replay: id, step: 0 }).await?;
-        queries::replay(tx, id).await?.ok_or_else(|| rules::replay_not_found().into())
+        let replay = queries::replay(tx, id).await?.ok_or_else(rules::replay_not_found)?;
+        tx.record(Record {
+            action: "start_replay",
+            target: Target::one("replay", id.to_string()),
+            reason: Some(&self.reason),
+            before: json!({}),
+            after: json!({
+                "state": replay.state.as_str(), "consumer": replay.consumer, "rate": replay.rate, "force": replay.force,
+                "lastPosition": replay.last_position,
+            }),
+        })
+        .await?;
+        Ok(replay)
     }
 }
 
@@ -98,6 +123,14 @@ impl Command for ChangeReplay {
         if state == ReplayState::Running {
             tx.enqueue(&ReplayEvents { replay: self.id, step }).await?;
         }
+        tx.record(Record {
+            action: self.change.action(),
+            target: Target::one("replay", self.id.to_string()),
+            reason: Some(&self.reason),
+            before: json!({"state": now.state.as_str()}),
+            after: json!({"state": state.as_str()}),
+        })
+        .await?;
         queries::replay(tx, self.id).await?.ok_or_else(|| rules::replay_not_found().into())
     }
 }

@@ -1,10 +1,11 @@
 //! What operators can do. Each command takes the queue's lock before it decides, and leaves a row
-//! of history that says who and why.
+//! of history that says who and why, and a record for the auditors.
 
 mod dead_letters;
 mod demo;
 mod jobs;
 mod queues;
+mod recorded;
 
 pub use dead_letters::{
     DiscardDeadLetter, MOST_RETRIED, RetryDeadLetter, RetryDeadLetters, RetryLimit, WhichDeadLetters,

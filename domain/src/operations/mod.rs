@@ -8,6 +8,9 @@
 //! Changing: a command finds the job's queue, takes that queue's lock, so that no claim decides
 //! meanwhile what may run, looks again, asks a rule, and writes the change with a row of history
 //! (who and why). The queue's workers are woken after the commit.
+//! Auditing: every command ends by recording what it did, see [`Record`](crate::kernel::record::Record); the row
+//! commits with the change, nobody can change it afterwards, and [`ListAuditRecords`] reads it. A command that
+//! changed something and recorded nothing is not committed.
 //!
 //! | code | kind | when |
 //! |---|---|---|
@@ -34,12 +37,11 @@ pub use commands::{
     RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Affected, Attempt, AttemptOutcome, DeadLetter, DeadLoad, DeadReason, Discard, FailureGroup, Fingerprint,
-    GroupFilter, GroupSort, GroupState, JobDetail, JobFilter, JobId, JobState, JobSummary, Load, Outage, Pause,
-    Payload, PayloadSource, Queue, QueueCounts, QueueLoad, Reason, Retried, RetryResult, Sample, Step, TenantLoad,
-    Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
+    Attempt, AttemptOutcome, AuditFilter, AuditRecord, DeadLetter, DeadReason, Discard, JobDetail, JobFilter, JobId,
+    JobState, JobSummary, Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult,
+    Step, Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
 };
 pub use queries::{
-    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListDeadLetters, ListFailureGroups, ListJobs, ListQueues,
-    ListWorkers, MOST_ENTRIES, ReadLoad,
+    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListAuditRecords, ListDeadLetters, ListJobs, ListQueues,
+    ListWorkers, MOST_ENTRIES,
 };

@@ -6,6 +6,7 @@ mod group;
 mod job;
 mod load;
 mod queue;
+mod record;
 mod state;
 mod timeline;
 
@@ -18,6 +19,7 @@ pub use job::{
 };
 pub use load::{DeadLoad, Load, QueueLoad, StateLoad, TenantLoad};
 pub use queue::{Outage, Pause, Queue, QueueCounts, Worker, WorkerState};
+pub use record::{AuditFilter, AuditRecord};
 pub use state::{DeadReason, JobState};
 pub use timeline::{Step, Timeline, TimelineEntry, TimelineOf};
 

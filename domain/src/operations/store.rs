@@ -10,17 +10,23 @@ use crate::kernel::tx::Tx;
 
 use super::model::{JobId, JobState, Pause, Reason};
 
-/// Where a job is.
+/// Where a job is, and what auditors are told of it.
 pub(super) struct Located {
     pub(super) queue: String,
+    pub(super) kind: String,
     pub(super) state: JobState,
+    pub(super) attempts: i32,
+    /// None where the payload is not kept.
+    pub(super) payload_sha256: Option<String>,
 }
 
 /// Finds a job in whichever table it is.
 pub(super) async fn locate(tx: &mut Tx, id: &JobId) -> Result<Option<Located>, Error> {
     let located = sqlx::query_as!(
         Located,
-        r#"select queue as "queue!", state as "state!: JobState" from jobs.overview where id = $1"#,
+        r#"select queue as "queue!", kind as "kind!", state as "state!: JobState", attempts as "attempts!",
+                  encode(sha256(payload), 'hex') as payload_sha256
+           from jobs.overview where id = $1"#,
         id.as_str()
     )
     .fetch_optional(tx.conn())

@@ -1,6 +1,7 @@
 //! What operators see and do, as `portal_admin`. Jobs are made as `portal_api` makes them; what
 //! workers do to them is done as `portal_worker`.
 
+mod audit;
 mod dead_letters;
 mod fingerprints;
 mod groups;
@@ -152,6 +153,7 @@ impl Site {
              union all select 'completed ' || to_jsonb(t)::text from jobs.completed t
              union all select 'dead ' || to_jsonb(t)::text from jobs.dead_letters t
              union all select 'attempt ' || to_jsonb(t)::text from jobs.attempts t
+             union all select 'record ' || to_jsonb(t)::text from operations.audit_records t
              union all select 'queue ' || to_jsonb(t)::text from jobs.queues t order by 1",
         )
         .fetch_all(&self.world.owner)

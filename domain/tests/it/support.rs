@@ -44,6 +44,7 @@ pub(crate) fn ctx(tenant: &str) -> Ctx {
     Ctx {
         scope: Scope::Tenant(tenant.parse().unwrap()),
         actor: "ada".parse().unwrap(),
+        roles: Vec::new(),
         correlation_id: "correlation-1".parse().unwrap(),
         causation_id: "request-1".to_owned(),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),

@@ -305,7 +305,7 @@ async fn every_table_of_tenants_has_row_level_security(pool: PgPool) {
     let readable = world
         .count(
             "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind in ('r', 'p', 'v', 'm') and n.nspname in ('jobs', 'apalis', 'messaging')
+             where c.relkind in ('r', 'p', 'v', 'm') and n.nspname in ('jobs', 'apalis', 'messaging', 'operations')
                and c.oid <> 'apalis._sqlx_migrations'::regclass
                and has_table_privilege('portal_api', c.oid, 'select, update, delete')",
         )

@@ -150,6 +150,7 @@ pub(crate) fn ctx_of(context: &JobContext, worker: &str) -> Result<Ctx, JobError
     Ok(Ctx {
         scope: context.tenant.clone().map_or(Scope::Process, Scope::Tenant),
         actor: worker.parse().map_err(|e: domain::kernel::ctx::Malformed| JobError::Undecodable(e.to_string()))?,
+        roles: Vec::new(),
         correlation_id: context.correlation_id.clone(),
         causation_id: context.id.clone(),
         traceparent: context.traceparent.clone(),

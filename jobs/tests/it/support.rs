@@ -98,6 +98,7 @@ pub fn ctx() -> Ctx {
     Ctx {
         scope: Scope::Tenant("acme".parse().unwrap()),
         actor: "tester".parse().unwrap(),
+        roles: Vec::new(),
         correlation_id: CorrelationId::generate(),
         causation_id: "test".into(),
         traceparent: None,

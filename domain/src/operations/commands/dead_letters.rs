@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use crate::kernel::command::Command;
 use crate::kernel::error::{Error, Rejection};
 use crate::kernel::queue;
+use crate::kernel::record::{Record, Target};
 use crate::kernel::tx::Tx;
 
 use crate::operations::model::{JobDetail, JobFilter, JobId, Reason, Retried, RetryResult};
 use crate::operations::store::Located;
 use crate::operations::{queries, rules, store};
+
+use super::recorded;
 
 /// No more dead letters than this are retried at once.
 pub const MOST_RETRIED: u16 = 1000;
@@ -84,10 +89,12 @@ impl Command for RetryDeadLetter {
     type Output = JobDetail;
 
     async fn handle(self, tx: &mut Tx) -> Result<JobDetail, Error> {
-        let job = locate_locked(tx, &self.id).await?;
-        rules::is_dead(job.state)?;
+        let before = locate_locked(tx, &self.id).await?;
+        rules::is_dead(before.state)?;
         redrive(tx, &[self.id.as_str().to_owned()], &self.reason).await?;
-        queries::job(tx, &self.id).await
+        let job = queries::job(tx, &self.id).await?;
+        recorded::dead_letter(tx, "retry_dead_letter", (&before, &job), &self.reason).await?;
+        Ok(job)
     }
 }
 
@@ -111,7 +118,9 @@ impl Command for RetryDeadLetters {
             id if known.contains(id) => RetryResult::NotDead,
             _ => RetryResult::NotFound,
         };
-        Ok(ids.into_iter().map(|id| Retried { result: result(&id), id }).collect())
+        let results: Vec<Retried> = ids.into_iter().map(|id| Retried { result: result(&id), id }).collect();
+        record_retried(tx, &results, &self.reason).await?;
+        Ok(results)
     }
 }
 
@@ -119,12 +128,14 @@ impl Command for DiscardDeadLetter {
     type Output = JobDetail;
 
     async fn handle(self, tx: &mut Tx) -> Result<JobDetail, Error> {
-        let job = locate_locked(tx, &self.id).await?;
-        rules::is_dead(job.state)?;
+        let before = locate_locked(tx, &self.id).await?;
+        rules::is_dead(before.state)?;
         store::discard(tx, &self.id, &self.reason).await?;
         // the key may go on
-        tx.ring_after_commit(job.queue);
-        queries::job(tx, &self.id).await
+        tx.ring_after_commit(before.queue.clone());
+        let job = queries::job(tx, &self.id).await?;
+        recorded::dead_letter(tx, "discard_dead_letter", (&before, &job), &self.reason).await?;
+        Ok(job)
     }
 }
 
@@ -143,6 +154,24 @@ async fn redrive(tx: &mut Tx, ids: &[String], reason: &Reason) -> Result<BTreeSe
         tx.ring_after_commit(job.queue.clone());
     }
     Ok(redriven.into_iter().map(|job| job.id).collect())
+}
+
+/// One record for all of them: it names those that were put back.
+async fn record_retried(tx: &mut Tx, results: &[Retried], reason: &Reason) -> Result<(), Error> {
+    let of = |wanted: RetryResult| results.iter().filter(move |one| one.result == wanted);
+    let retried: Vec<String> = of(RetryResult::Retried).map(|one| one.id.as_str().to_owned()).collect();
+    let after = json!({
+        "retried": retried.len(), "notDead": of(RetryResult::NotDead).count(),
+        "notFound": of(RetryResult::NotFound).count(),
+    });
+    tx.record(Record {
+        action: "retry_dead_letters",
+        target: Target { kind: "dead_letter", ids: retried },
+        reason: Some(reason),
+        before: json!({"asked": results.len()}),
+        after,
+    })
+    .await
 }
 
 /// The ids, each once, in the order given.

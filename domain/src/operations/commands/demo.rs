@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use ulid::Ulid;
 use uuid::Uuid;
 
 use crate::kernel::command::Command;
 use crate::kernel::error::Error;
 use crate::kernel::job::NewJob;
+use crate::kernel::record::{Record, Target};
 use crate::kernel::tx::Tx;
 
 use crate::operations::store;
@@ -39,6 +41,14 @@ impl Command for AddDemoJobs {
         tx.enqueue_all(jobs.chain(dead).collect()).await?;
         let dead: Vec<String> = self.dead.iter().map(|id| Ulid::from(*id).to_string()).collect();
         store::kill_demo_jobs(tx, &dead).await?;
+        tx.record(Record {
+            action: "add_demo_jobs",
+            target: Target::one("queue", QUEUE),
+            reason: None,
+            before: json!({}),
+            after: json!({"paused": true, "scheduled": self.scheduled.len(), "dead": dead.len()}),
+        })
+        .await?;
         Ok(true)
     }
 }

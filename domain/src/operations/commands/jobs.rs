@@ -8,6 +8,8 @@ use crate::operations::model::{JobDetail, JobId, Reason};
 use crate::operations::store::Located;
 use crate::operations::{queries, rules, store};
 
+use super::recorded;
+
 /// Makes a job due at once that waits for its time, its next attempt or a dependency. The jobs of
 /// its key still come in order. Answers with the job as it is now.
 ///
@@ -36,11 +38,13 @@ impl Command for RunJobNow {
     type Output = JobDetail;
 
     async fn handle(self, tx: &mut Tx) -> Result<JobDetail, Error> {
-        let job = locate_locked(tx, &self.id).await?;
-        rules::can_run_now(job.state)?;
+        let before = locate_locked(tx, &self.id).await?;
+        rules::can_run_now(before.state)?;
         store::run_now(tx, &self.id, &self.reason).await?;
-        tx.ring_after_commit(job.queue);
-        queries::job(tx, &self.id).await
+        tx.ring_after_commit(before.queue.clone());
+        let job = queries::job(tx, &self.id).await?;
+        recorded::job(tx, "run_job", (&before, &job), &self.reason).await?;
+        Ok(job)
     }
 }
 
@@ -48,11 +52,13 @@ impl Command for CancelJob {
     type Output = JobDetail;
 
     async fn handle(self, tx: &mut Tx) -> Result<JobDetail, Error> {
-        let job = locate_locked(tx, &self.id).await?;
-        rules::can_be_cancelled(job.state)?;
+        let before = locate_locked(tx, &self.id).await?;
+        rules::can_be_cancelled(before.state)?;
         store::cancel(tx, &self.id, &self.reason).await?;
-        tx.ring_after_commit(job.queue);
-        queries::job(tx, &self.id).await
+        tx.ring_after_commit(before.queue.clone());
+        let job = queries::job(tx, &self.id).await?;
+        recorded::job(tx, "cancel_job", (&before, &job), &self.reason).await?;
+        Ok(job)
     }
 }
 

@@ -1,8 +1,11 @@
 //! Stops and starts queues.
 
+use serde_json::json;
+
 use crate::kernel::command::Command;
 use crate::kernel::error::Error;
 use crate::kernel::page::SearchText;
+use crate::kernel::record::{Record, Target};
 use crate::kernel::tx::Tx;
 
 use crate::operations::model::{Pause, Reason};
@@ -39,8 +42,16 @@ impl Command for PauseQueue {
         }
         // A claim that did not see the pause is over by then.
         store::lock_queue(tx, queue).await?;
-        let pause = store::pause(tx, queue, &self.reason).await?;
-        Ok(pause.ok_or_else(rules::queue_already_paused)?)
+        let pause = store::pause(tx, queue, &self.reason).await?.ok_or_else(rules::queue_already_paused)?;
+        tx.record(Record {
+            action: "pause_queue",
+            target: Target::one("queue", queue),
+            reason: Some(&self.reason),
+            before: json!({"paused": false}),
+            after: json!({"paused": true}),
+        })
+        .await?;
+        Ok(pause)
     }
 }
 
@@ -54,6 +65,13 @@ impl Command for ResumeQueue {
             return Err(if known { rules::queue_not_paused() } else { rules::queue_not_found() }.into());
         }
         tx.ring_after_commit(queue.to_owned());
-        Ok(())
+        tx.record(Record {
+            action: "resume_queue",
+            target: Target::one("queue", queue),
+            reason: None,
+            before: json!({"paused": true}),
+            after: json!({"paused": false}),
+        })
+        .await
     }
 }

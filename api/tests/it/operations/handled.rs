@@ -1,0 +1,39 @@
+//! What operators do with dead letters beside retrying them, and what is written down of it.
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{DEAD, app, get, post, why};
+use crate::app::{ADMIN, Answer, STAFF};
+
+#[sqlx::test(migrations = false)]
+async fn what_operators_did_is_listed(pool: PgPool) {
+    let app = app(pool).await;
+    let retry = app.post(&format!("/v1/admin/dead-letters/{DEAD}/retry"), &why()).role(ADMIN);
+    let retried = retry.header("x-correlation-id", "night-1").send().await;
+    assert_eq!(retried.status, 200, "{}", retried.text);
+    post(&app, "queues/demo/pause", why()).await; // refused: it is paused
+    let list = get(&app, "audit?correlationId=night-1").await;
+    let [record] = list.json["data"].as_array().unwrap().as_slice() else { panic!("{}", list.text) };
+    assert_eq!((&record["action"], &record["reason"]), (&json!("retry_dead_letter"), &json!("because")));
+    assert_eq!(record["target"], json!({"kind": "dead_letter", "ids": [DEAD]}));
+    assert_eq!(record["roles"], json!([ADMIN]));
+    assert_eq!(record["requestId"].as_str().unwrap(), retried.header("x-request-id"));
+    assert_eq!((&record["before"]["state"], &record["after"]["state"]), (&json!("dead"), &json!("retrying")));
+    let actions = |list: &Answer| -> Vec<String> {
+        let records = list.json["data"].as_array().unwrap().iter();
+        records.map(|record| record["action"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(actions(&get(&app, "audit").await), ["retry_dead_letter", "add_demo_jobs"]);
+    assert_eq!(actions(&get(&app, &format!("audit?targetId={DEAD}")).await), ["retry_dead_letter"]);
+    assert_eq!(actions(&get(&app, "audit?actor=seed").await), ["add_demo_jobs"]);
+    let wrong = get(&app, "audit?action=&from=yesterday&limit=0&target=x").await;
+    assert_eq!(wrong.errors(), ["target unknown_parameter"]);
+    let wrong = get(&app, "audit?action=&from=yesterday&limit=0&correlationId=a%20b").await;
+    assert_eq!(
+        wrong.errors(),
+        ["action required", "correlationId malformed", "from wrong_type", "limit limit_invalid"]
+    );
+    let staff = app.get("/v1/admin/audit").role(STAFF).send().await;
+    assert_eq!(staff.outcome(), (403, "role_missing"));
+}
