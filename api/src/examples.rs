@@ -33,6 +33,11 @@ pub const DEAD_LETTER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000403");
 /// Another one, to be discarded.
 pub const DEAD_LETTER_TO_DISCARD: Uuid = uuid!("01941f29-7c00-7000-8000-000000000404");
 
+/// Another one, to be archived.
+pub const DEAD_LETTER_TO_ARCHIVE: Uuid = uuid!("01941f29-7c00-7000-8000-000000000405");
+/// One that is archived, to be restored.
+pub const ARCHIVED_DEAD_LETTER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000406");
+
 /// The example of a path parameter.
 pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
     if name == "sku" {

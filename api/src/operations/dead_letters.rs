@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::Db;
 use domain::operations::{
-    DiscardDeadLetter, GetDeadLetter, JobId, ListDeadLetters, Retried, RetryDeadLetter, RetryResult,
+    ArchiveDeadLetter, DiscardDeadLetter, GetDeadLetter, JobId, ListDeadLetters, RestoreDeadLetter, Retried,
+    RetryDeadLetter, RetryResult,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -28,7 +29,9 @@ pub(super) fn routes() -> OpenApiRouter<state::State> {
         .routes(routes!(retry_dead_letters))
         .routes(routes!(get_dead_letter))
         .routes(routes!(retry_dead_letter))
+        .routes(routes!(archive_dead_letter))
         .routes(routes!(discard_dead_letter))
+        .routes(routes!(restore_dead_letter))
 }
 
 /// What retrying did, one by one.
@@ -62,13 +65,13 @@ impl From<Vec<Retried>> for RetryResults {
 
 /// List dead letters
 ///
-/// Of every tenant, newest first: those that are dead, or with `state=discarded` those that were
-/// dropped.
+/// Of every tenant, newest first: those that are dead and left to do, with `state=archived` those that are kept for
+/// good, or with `state=discarded` those that were dropped.
 #[utoipa::path(get, path = "", tag = "dead letters", params(ListParameters),
     security(("bearer" = ["portal-admin"])),
     responses(
         (status = 200, description = "A page of dead letters.", body = List<JobSummaryBody>),
-        (status = 422, description = "`state_invalid`: `state` is neither `dead` nor `discarded`."),
+        (status = 422, description = "`state_invalid`: `state` is none of `dead`, `archived` and `discarded`."),
     ))]
 async fn list_dead_letters(
     Admin(ctx): Admin,
@@ -82,7 +85,7 @@ async fn list_dead_letters(
 
 /// Read a dead letter
 ///
-/// With its payload and everything that happened to it; also one that was discarded.
+/// With its payload and everything that happened to it; also one that was archived or discarded.
 #[utoipa::path(get, path = "/{id}", tag = "dead letters",
     params(("id" = String, Path, description = "The job's id.", example = "01JGFJJZ00E008000000000103")),
     security(("bearer" = ["portal-admin"])),
@@ -109,7 +112,7 @@ async fn get_dead_letter(
     responses(
         (status = 200, description = "The job as it is now.", body = JobBody),
         (status = 404, description = "`dead_letter_not_found`"),
-        (status = 409, description = "`dead_letter_not_dead`: it was retried or discarded meanwhile, or never died."),
+        (status = 409, description = "`dead_letter_not_dead`: it was retried or put away meanwhile, or never died."),
     ))]
 async fn retry_dead_letter(
     Admin(ctx): Admin,
@@ -139,16 +142,36 @@ async fn retry_dead_letters(
     once.run(&db, &ctx, asked, |results| answer::done(200, &RetryResults::from(results))).await
 }
 
+/// Archive a dead letter
+///
+/// It is kept for good, but left to do no more, and the later jobs of its key go on.
+#[utoipa::path(post, path = "/{id}/archive", tag = "dead letters",
+    params(("id" = String, Path, description = "The job's id.", example = "01JGFJJZ00E008000000000105")),
+    request_body = OperatorReason, security(("bearer" = ["portal-admin"])),
+    responses(
+        (status = 200, description = "The job as it is now.", body = JobBody),
+        (status = 404, description = "`dead_letter_not_found`"),
+        (status = 409, description = "`dead_letter_not_dead`: it was retried or put away meanwhile, or never died."),
+    ))]
+async fn archive_dead_letter(
+    Admin(ctx): Admin,
+    State(db): State<Db>,
+    Path(id): Path<String>,
+    Change { asked: reason, once }: Change<OperatorReason>,
+) -> Result<Response, Problem> {
+    once.run(&db, &ctx, ArchiveDeadLetter { id: JobId::new(&id), reason }, shown).await
+}
+
 /// Discard a dead letter
 ///
-/// It stays visible as discarded, and the later jobs of its key go on.
+/// It stays visible as discarded for some days, and the later jobs of its key go on.
 #[utoipa::path(post, path = "/{id}/discard", tag = "dead letters",
     params(("id" = String, Path, description = "The job's id.", example = "01JGFJJZ00E008000000000104")),
     request_body = OperatorReason, security(("bearer" = ["portal-admin"])),
     responses(
         (status = 200, description = "The job as it is now.", body = JobBody),
         (status = 404, description = "`dead_letter_not_found`"),
-        (status = 409, description = "`dead_letter_not_dead`: it was retried or discarded meanwhile, or never died."),
+        (status = 409, description = "`dead_letter_not_dead`: it was retried or put away meanwhile, or never died."),
     ))]
 async fn discard_dead_letter(
     Admin(ctx): Admin,
@@ -157,4 +180,25 @@ async fn discard_dead_letter(
     Change { asked: reason, once }: Change<OperatorReason>,
 ) -> Result<Response, Problem> {
     once.run(&db, &ctx, DiscardDeadLetter { id: JobId::new(&id), reason }, shown).await
+}
+
+/// Restore a dead letter
+///
+/// One that was archived or discarded is left to do again: it can be retried. It does not hold its key, because what
+/// waited for it has gone on.
+#[utoipa::path(post, path = "/{id}/restore", tag = "dead letters",
+    params(("id" = String, Path, description = "The job's id.", example = "01JGFJJZ00E008000000000106")),
+    request_body = OperatorReason, security(("bearer" = ["portal-admin"])),
+    responses(
+        (status = 200, description = "The job as it is now.", body = JobBody),
+        (status = 404, description = "`dead_letter_not_found`"),
+        (status = 409, description = "`dead_letter_not_put_away`: it is neither archived nor discarded."),
+    ))]
+async fn restore_dead_letter(
+    Admin(ctx): Admin,
+    State(db): State<Db>,
+    Path(id): Path<String>,
+    Change { asked: reason, once }: Change<OperatorReason>,
+) -> Result<Response, Problem> {
+    once.run(&db, &ctx, RestoreDeadLetter { id: JobId::new(&id), reason }, shown).await
 }

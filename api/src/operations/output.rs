@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::operations::{
-    Attempt, DeadLetter, DeadReason, Discard, JobDetail, JobState, JobSummary, Payload, PayloadSource,
+    Attempt, DeadLetter, DeadReason, JobDetail, JobState, JobSummary, Payload, PayloadSource, PutAway,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -120,6 +120,13 @@ struct DeadLetterBody {
     died_at: DateTime<Utc>,
     /// Whether later jobs of its key wait for it.
     holds_key: bool,
+    /// Null unless an operator keeps it for good.
+    #[schema(required = true)]
+    archived_at: Option<DateTime<Utc>>,
+    #[schema(required = true)]
+    archived_by: Option<String>,
+    #[schema(required = true)]
+    archive_reason: Option<String>,
     /// Null unless an operator dropped it.
     #[schema(required = true)]
     discarded_at: Option<DateTime<Utc>>,
@@ -137,8 +144,8 @@ struct AttemptBody {
     /// The first is 1; of an operator's entry the attempts so far.
     #[schema(example = 1)]
     attempt: i32,
-    /// `failed`, `dead`, `unavailable`, `snoozed`, `cancelled` or `crashed`; `redriven`, `discarded` or
-    /// `run_now` by an operator.
+    /// `failed`, `dead`, `unavailable`, `snoozed`, `cancelled` or `crashed`; `redriven`, `archived`,
+    /// `discarded`, `restored` or `run_now` by an operator.
     #[schema(example = "failed")]
     outcome: &'static str,
     #[schema(required = true, example = "connection refused")]
@@ -177,6 +184,7 @@ pub(super) enum JobStateName {
     Completed,
     Cancelled,
     Dead,
+    Archived,
     Discarded,
 }
 
@@ -246,17 +254,22 @@ impl From<JobDetail> for JobBody {
 
 impl From<DeadLetter> for DeadLetterBody {
     fn from(dead: DeadLetter) -> Self {
-        let (at, by, why) = match dead.discarded {
-            Some(Discard { at, by, reason }) => (Some(at), Some(by), Some(reason)),
+        let columns = |put_away: Option<PutAway>| match put_away {
+            Some(PutAway { at, by, reason }) => (Some(at), Some(by), Some(reason)),
             None => (None, None, None),
         };
+        let (archived_at, archived_by, archive_reason) = columns(dead.archived);
+        let (discarded_at, discarded_by, discard_reason) = columns(dead.discarded);
         Self {
             reason: dead.reason.as_str(),
             died_at: dead.died_at,
             holds_key: dead.holds_key,
-            discarded_at: at,
-            discarded_by: by,
-            discard_reason: why,
+            archived_at,
+            archived_by,
+            archive_reason,
+            discarded_at,
+            discarded_by,
+            discard_reason,
         }
     }
 }

@@ -75,6 +75,8 @@ struct CountsBody {
     waiting: i64,
     /// Dead letters that nobody has handled.
     dead: i64,
+    /// Dead letters that are kept for good.
+    archived: i64,
     /// Completed in the last 24 hours.
     completed_last_day: i64,
 }
@@ -132,6 +134,7 @@ impl From<QueueCounts> for CountsBody {
             blocked: counts.blocked,
             waiting: counts.waiting,
             dead: counts.dead,
+            archived: counts.archived,
             completed_last_day: counts.completed_last_day,
         }
     }
@@ -146,7 +149,7 @@ impl From<Pause> for PauseBody {
 /// List queues
 ///
 /// Every queue that a worker ever served or that has jobs, with what is in it. Of the live states
-/// together, of the dead and of the completed, `countLimit` jobs are counted at most.
+/// together, of the dead, of the archived and of the completed, `countLimit` jobs are counted at most.
 #[utoipa::path(get, path = "", tag = "queues", security(("bearer" = ["portal-admin"])),
     responses((status = 200, description = "Every queue.", body = QueueList)))]
 async fn list_queues(Admin(ctx): Admin, State(db): State<Db>) -> Result<Found<QueueList>, Problem> {

@@ -3,7 +3,9 @@
 mod handled;
 mod stories;
 
-use api::examples::{DEAD_LETTER, DEAD_LETTER_TO_DISCARD, JOB, JOB_TO_CANCEL};
+use api::examples::{
+    ARCHIVED_DEAD_LETTER, DEAD_LETTER, DEAD_LETTER_TO_ARCHIVE, DEAD_LETTER_TO_DISCARD, JOB, JOB_TO_CANCEL,
+};
 use domain::kernel::policy::QueuePolicies;
 use domain::operations::AddDemoJobs;
 use domain::{Ctx, Db, Scope};
@@ -18,8 +20,13 @@ const SCHEDULED: &str = "01JGFJJZ00E008000000000101";
 const DEAD: &str = "01JGFJJZ00E008000000000103";
 const DEAD_TOO: &str = "01JGFJJZ00E008000000000104";
 
-/// The API with the demo's jobs, and one event of `demo` waiting in the outbox.
+/// The API with four of the demo's jobs, and one event of `demo` waiting in the outbox.
 async fn app(owner: PgPool) -> App {
+    let dead = vec![DEAD_LETTER, DEAD_LETTER_TO_DISCARD];
+    app_with(owner, AddDemoJobs { scheduled: vec![JOB, JOB_TO_CANCEL], dead, archived: Vec::new() }).await
+}
+
+async fn app_with(owner: PgPool, demo: AddDemoJobs) -> App {
     let app = App::new(owner).await;
     let options = (*app.owner.connect_options()).clone().username("portal_api").password("portal-test");
     let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap();
@@ -31,7 +38,6 @@ async fn app(owner: PgPool) -> App {
         causation_id: "seed".into(),
         traceparent: None,
     };
-    let demo = AddDemoJobs { scheduled: vec![JOB, JOB_TO_CANCEL], dead: vec![DEAD_LETTER, DEAD_LETTER_TO_DISCARD] };
     let db = Db::new(pool, QueuePolicies::default());
     assert!(domain::run(&db, &ctx, demo.clone()).await.unwrap());
     assert!(!domain::run(&db, &ctx, demo).await.unwrap(), "twice is once");
@@ -60,13 +66,15 @@ fn why() -> Value {
 
 #[sqlx::test(migrations = false)]
 async fn every_admin_example_works_as_it_stands(pool: PgPool) {
-    let app = app(pool).await;
+    let dead = vec![DEAD_LETTER, DEAD_LETTER_TO_DISCARD, DEAD_LETTER_TO_ARCHIVE];
+    let archived = vec![ARCHIVED_DEAD_LETTER];
+    let app = app_with(pool, AddDemoJobs { scheduled: vec![JOB, JOB_TO_CANCEL], dead, archived }).await;
     // a timeline has no example in its path: it needs one of its parameters; and there is no replay yet
     let admin = operations().into_iter().filter(|o| {
         o.path.starts_with("/v1/admin") && o.path != "/v1/admin/timeline" && !o.path.contains("/replays/{id}")
     });
     let admin: Vec<_> = admin.collect();
-    assert_eq!(admin.len(), 16);
+    assert_eq!(admin.len(), 18);
     for operation in admin {
         let mut call = app.call(&operation.method, &operation.example_path).role(ADMIN);
         if let Some(body) = &operation.example_body {
@@ -288,7 +296,7 @@ async fn queues_are_counted_paused_and_resumed(pool: PgPool) {
     assert_eq!(queues["countLimit"], 100_000);
     assert_eq!(queues["data"][0]["name"], "demo");
     let counts = json!({"pending": 0, "scheduled": 2, "running": 0, "retrying": 0, "blocked": 0, "waiting": 0, "dead": 2,
-        "completedLastDay": 0});
+        "archived": 0, "completedLastDay": 0});
     assert_eq!(queues["data"][0]["counts"], counts);
     assert_eq!(queues["data"][0]["paused"]["by"], "seed");
     assert_eq!(queues["data"][1]["paused"], Value::Null);

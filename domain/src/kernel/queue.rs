@@ -210,7 +210,7 @@ pub(crate) struct Redriven {
     pub(crate) queue: String,
 }
 
-/// Moves those of these jobs that are dead letters, and not discarded, back into their queues, with
+/// Moves those of these jobs that are dead letters, and not put away, back into their queues, with
 /// one statement and a row of history each. They keep their place in the order of their key.
 ///
 /// The caller holds the locks of the queues, and rings their doorbells.

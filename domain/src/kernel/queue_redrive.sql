@@ -1,5 +1,5 @@
 with dead as (
-    delete from jobs.dead_letters where id = any($1) and discarded_at is null
+    delete from jobs.dead_letters where id = any($1) and discarded_at is null and archived_at is null
     returning *
 ),
 history as (

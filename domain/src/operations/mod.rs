@@ -8,6 +8,11 @@
 //! Changing: a command finds the job's queue, takes that queue's lock, so that no claim decides
 //! meanwhile what may run, looks again, asks a rule, and writes the change with a row of history
 //! (who and why). The queue's workers are woken after the commit.
+//!
+//! A dead letter is left to do until it is retried, archived or discarded. Archived ones are kept until somebody
+//! restores them, discarded ones for some days; neither holds its key. Restored, a dead letter is one to do again. It
+//! does not hold its key a second time: what waited for it has gone on.
+//!
 //! Auditing: every command ends by recording what it did, see [`Record`](crate::kernel::record::Record); the row
 //! commits with the change, nobody can change it afterwards, and [`ListAuditRecords`] reads it. A command that
 //! changed something and recorded nothing is not committed.
@@ -19,8 +24,8 @@
 //! | `job_running` | conflict | cancelling a job that a worker holds |
 //! | `job_finished` | conflict | cancelling a job that has ended |
 //! | `dead_letter_not_found` | not found | no such job, or asking for one that is no dead letter |
-//! | `dead_letter_not_dead` | conflict | retrying or discarding a job that is not dead (any more) |
-//! | `reason_not_dead` | invalid | grouping jobs that are retried by the reason of dead letters |
+//! | `dead_letter_not_dead` | conflict | retrying, archiving or discarding a job that is not dead (any more) |
+//! | `dead_letter_not_put_away` | conflict | restoring a job that is neither archived nor discarded |
 //! | `queue_not_found` | not found | no worker ever served this queue, and it has no jobs |
 //! | `queue_already_paused` | conflict | pausing a paused queue |
 //! | `queue_not_paused` | conflict | resuming a queue that is not paused |
@@ -33,13 +38,13 @@ mod rules;
 mod store;
 
 pub use commands::{
-    AddDemoJobs, CancelJob, DiscardDeadLetter, MOST_RETRIED, PauseQueue, ResumeQueue, RetryDeadLetter,
-    RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
+    AddDemoJobs, ArchiveDeadLetter, CancelJob, DiscardDeadLetter, MOST_RETRIED, PauseQueue, RestoreDeadLetter,
+    ResumeQueue, RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Attempt, AttemptOutcome, AuditFilter, AuditRecord, DeadLetter, DeadReason, Discard, JobDetail, JobFilter, JobId,
-    JobState, JobSummary, Outage, Pause, Payload, PayloadSource, Queue, QueueCounts, Reason, Retried, RetryResult,
-    Step, Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
+    Attempt, AttemptOutcome, AuditFilter, AuditRecord, DeadLetter, DeadReason, JobDetail, JobFilter, JobId, JobState,
+    JobSummary, Outage, Pause, Payload, PayloadSource, PutAway, Queue, QueueCounts, Reason, Retried, RetryResult, Step,
+    Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
 };
 pub use queries::{
     COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListAuditRecords, ListDeadLetters, ListJobs, ListQueues,

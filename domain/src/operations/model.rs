@@ -14,7 +14,7 @@ pub use filter::JobFilter;
 pub use fingerprint::Fingerprint;
 pub use group::{Affected, FailureGroup, GroupFilter, GroupSort, GroupState, Sample};
 pub use job::{
-    Attempt, AttemptOutcome, DeadLetter, Discard, JobDetail, JobId, JobSummary, Payload, PayloadSource, Retried,
+    Attempt, AttemptOutcome, DeadLetter, JobDetail, JobId, JobSummary, Payload, PayloadSource, PutAway, Retried,
     RetryResult,
 };
 pub use load::{DeadLoad, Load, QueueLoad, StateLoad, TenantLoad};

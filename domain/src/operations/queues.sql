@@ -31,7 +31,7 @@ known as (
 )
 select k.name as "name!",
        l.pending as "pending!", l.scheduled as "scheduled!", l.running as "running!", l.retrying as "retrying!",
-       l.blocked as "blocked!", l.waiting as "waiting!", d.dead as "dead!", c.completed as "completed_last_day!",
+       l.blocked as "blocked!", l.waiting as "waiting!", d.dead as "dead!", a.archived as "archived!", c.completed as "completed_last_day!",
        extract(epoch from now() - l.oldest_due)::double precision as oldest_due_seconds,
        r.per_minute as "completed_per_minute!",
        q.paused_at, q.paused_by, q.pause_reason, q.waiting_for, q.waiting_since
@@ -50,8 +50,12 @@ cross join lateral (
 ) l
 cross join lateral (
     select count(*) as dead
-    from (select from jobs.dead_letters d where d.queue = k.name and d.discarded_at is null limit $1) d
+    from (select from jobs.dead_letters d where d.queue = k.name and d.discarded_at is null and d.archived_at is null limit $1) d
 ) d
+cross join lateral (
+    select count(*) as archived
+    from (select from jobs.dead_letters d where d.queue = k.name and d.archived_at is not null limit $1) d
+) a
 cross join lateral (
     select count(*) as completed
     from (select from jobs.completed c

@@ -12,6 +12,7 @@ pub(super) fn can_run_now(state: JobState) -> Result<(), Rejection> {
         JobState::Blocked => "it is due already, but an earlier job of its key comes first: see blockedBy",
         JobState::Running => "it is running",
         JobState::Dead => "it is a dead letter: retry that instead",
+        JobState::Archived => "it is an archived dead letter: restore and retry that instead",
         JobState::Completed | JobState::Cancelled | JobState::Discarded => "it has ended",
     };
     Err(Rejection::conflict("job_not_waiting", format!("the job cannot be run now: {why}")))
@@ -27,20 +28,35 @@ pub(super) fn can_be_cancelled(state: JobState) -> Result<(), Rejection> {
         JobState::Dead => {
             Err(Rejection::conflict("job_finished", "the job is a dead letter: discard that instead of cancelling it"))
         }
-        JobState::Completed | JobState::Cancelled | JobState::Discarded => {
+        JobState::Completed | JobState::Cancelled | JobState::Archived | JobState::Discarded => {
             Err(Rejection::conflict("job_finished", format!("the job has ended: it is {}", state.as_str())))
         }
         _ => Ok(()),
     }
 }
 
-/// Only a dead letter that nobody has handled yet can be retried or discarded.
+/// Only a dead letter that nobody has handled yet can be retried, archived or discarded.
 pub(super) fn is_dead(state: JobState) -> Result<(), Rejection> {
     match state {
         JobState::Dead => Ok(()),
+        JobState::Archived | JobState::Discarded => Err(Rejection::conflict(
+            "dead_letter_not_dead",
+            format!("the dead letter is {}: restore it first", state.as_str()),
+        )),
         state => Err(Rejection::conflict(
             "dead_letter_not_dead",
             format!("the job is not a dead letter any more: it is {}", state.as_str()),
+        )),
+    }
+}
+
+/// Only what was put away can be brought back.
+pub(super) fn can_be_restored(state: JobState) -> Result<(), Rejection> {
+    match state {
+        JobState::Archived | JobState::Discarded => Ok(()),
+        state => Err(Rejection::conflict(
+            "dead_letter_not_put_away",
+            format!("there is nothing to restore: the job is neither archived nor discarded, it is {}", state.as_str()),
         )),
     }
 }
@@ -54,14 +70,14 @@ pub(super) fn selects_some(filter: &JobFilter) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// A dead letter has only these two states.
+/// A dead letter has only these three states.
 pub(super) fn is_state_of_dead_letters(state: JobState) -> Result<(), Rejection> {
     match state {
-        JobState::Dead | JobState::Discarded => Ok(()),
+        JobState::Dead | JobState::Archived | JobState::Discarded => Ok(()),
         _ => Err(Rejection::invalid_field(
             "state_invalid",
             "state",
-            "must be dead or discarded: other jobs are no dead letters",
+            "must be dead, archived or discarded: other jobs are no dead letters",
         )),
     }
 }
@@ -124,7 +140,8 @@ mod tests {
     fn what_is_not_running_and_has_not_ended_can_be_cancelled() {
         assert_eq!(allowed(can_be_cancelled), ["pending", "scheduled", "retrying", "blocked", "waiting"]);
         assert_eq!(code(can_be_cancelled, JobState::Running), "job_running");
-        for state in [JobState::Completed, JobState::Cancelled, JobState::Dead, JobState::Discarded] {
+        for state in [JobState::Completed, JobState::Cancelled, JobState::Dead, JobState::Archived, JobState::Discarded]
+        {
             assert_eq!(code(can_be_cancelled, state), "job_finished");
         }
     }
@@ -132,12 +149,23 @@ mod tests {
     #[test]
     fn only_the_dead_are_dead() {
         assert_eq!(allowed(is_dead), ["dead"]);
-        assert_eq!(code(is_dead, JobState::Discarded), "dead_letter_not_dead");
+        for state in [JobState::Archived, JobState::Discarded] {
+            let refused = is_dead(state).unwrap_err();
+            assert_eq!((refused.code, refused.detail.ends_with("restore it first")), ("dead_letter_not_dead", true));
+        }
     }
 
     #[test]
-    fn dead_letters_are_dead_or_discarded() {
-        assert_eq!(allowed(is_state_of_dead_letters), ["dead", "discarded"]);
+    fn what_was_put_away_can_be_restored() {
+        assert_eq!(allowed(can_be_restored), ["archived", "discarded"]);
+        for state in [JobState::Dead, JobState::Completed, JobState::Retrying] {
+            assert_eq!(code(can_be_restored, state), "dead_letter_not_put_away");
+        }
+    }
+
+    #[test]
+    fn dead_letters_are_dead_or_put_away() {
+        assert_eq!(allowed(is_state_of_dead_letters), ["dead", "archived", "discarded"]);
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub(super) async fn discard(tx: &mut Tx, id: &JobId, reason: &Reason) -> Result<
         "with dropped as (
              update jobs.dead_letters
              set discarded_at = now(), discarded_by = $2, discard_reason = $3, holds_key = false
-             where id = $1 and discarded_at is null
+             where id = $1 and discarded_at is null and archived_at is null
              returning *
          )
          insert into jobs.attempts (job_id, queue, kind, attempt, outcome, actor, reason, tenant_id, ended_at)
@@ -109,6 +109,49 @@ pub(super) async fn discard(tx: &mut Tx, id: &JobId, reason: &Reason) -> Result<
     .execute(tx.conn())
     .await?;
     expect_one(changed.rows_affected(), "discard")
+}
+
+/// Keeps a dead letter for good; its key is free again.
+pub(super) async fn archive(tx: &mut Tx, id: &JobId, reason: &Reason) -> Result<(), Error> {
+    let actor = tx.ctx().actor.clone();
+    let changed = sqlx::query!(
+        "with kept as (
+             update jobs.dead_letters
+             set archived_at = now(), archived_by = $2, archive_reason = $3, holds_key = false
+             where id = $1 and discarded_at is null and archived_at is null
+             returning *
+         )
+         insert into jobs.attempts (job_id, queue, kind, attempt, outcome, actor, reason, tenant_id, ended_at)
+         select id, queue, kind, attempts, 'archived', $2, $3, tenant_id, now() from kept",
+        id.as_str(),
+        actor.as_str(),
+        reason.as_str()
+    )
+    .execute(tx.conn())
+    .await?;
+    expect_one(changed.rows_affected(), "archive")
+}
+
+/// Makes a dead letter that was put away one to do again.
+pub(super) async fn restore(tx: &mut Tx, id: &JobId, reason: &Reason) -> Result<(), Error> {
+    let actor = tx.ctx().actor.clone();
+    let changed = sqlx::query!(
+        "with restored as (
+             update jobs.dead_letters
+             set archived_at = null, archived_by = null, archive_reason = null,
+                 discarded_at = null, discarded_by = null, discard_reason = null
+             where id = $1 and (discarded_at is not null or archived_at is not null)
+             returning *
+         )
+         insert into jobs.attempts (job_id, queue, kind, attempt, outcome, actor, reason, tenant_id, ended_at)
+         select id, queue, kind, attempts, 'restored', $2, $3, tenant_id, now() from restored",
+        id.as_str(),
+        actor.as_str(),
+        reason.as_str()
+    )
+    .execute(tx.conn())
+    .await?;
+    expect_one(changed.rows_affected(), "restore")
 }
 
 /// The rule allowed it and the queue is locked, so nobody else can have changed the job.

@@ -72,7 +72,8 @@ entries as (
     from work w cross join lateral (select * from jobs.completed c where c.id = w.job_id offset 0) c
     union all
     select d.died_at, 9, 'dead_letter', null, d.queue, w.event_id, w.job_id, null, d.subject, d.tenant_id,
-           d.correlation_id, d.causation_id, d.attempts, case when d.discarded_at is null then 'dead' else 'discarded' end,
+           d.correlation_id, d.causation_id, d.attempts,
+           case when d.discarded_at is not null then 'discarded' when d.archived_at is not null then 'archived' else 'dead' end,
            d.error, d.reason, null, null
     from work w cross join lateral (select * from jobs.dead_letters d where d.id = w.job_id offset 0) d
     union all

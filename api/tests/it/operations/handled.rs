@@ -1,9 +1,9 @@
 //! What operators do with dead letters beside retrying them, and what is written down of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{DEAD, app, get, post, why};
+use super::{DEAD, DEAD_TOO, app, get, ids, post, why};
 use crate::app::{ADMIN, Answer, STAFF};
 
 #[sqlx::test(migrations = false)]
@@ -36,4 +36,28 @@ async fn what_operators_did_is_listed(pool: PgPool) {
     );
     let staff = app.get("/v1/admin/audit").role(STAFF).send().await;
     assert_eq!(staff.outcome(), (403, "role_missing"));
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_dead_letter_is_archived_and_restored(pool: PgPool) {
+    let app = app(pool).await;
+    let path = |what: &str| format!("dead-letters/{DEAD}/{what}");
+    assert_eq!(post(&app, &path("restore"), why()).await.outcome(), (409, "dead_letter_not_put_away"));
+    let archived = post(&app, &path("archive"), why()).await.json;
+    assert_eq!(archived["state"], "archived");
+    let dead = &archived["deadLetter"];
+    assert_eq!((&dead["archiveReason"], &dead["discardedAt"]), (&json!("because"), &Value::Null));
+    assert_eq!(archived["history"][6]["outcome"], "archived");
+    assert_eq!(ids(&get(&app, "dead-letters").await), [DEAD_TOO]);
+    assert_eq!(ids(&get(&app, "dead-letters?state=archived").await), [DEAD]);
+    assert_eq!(ids(&get(&app, "jobs?state=archived").await), [DEAD]);
+    assert_eq!(get(&app, "queues").await.json["data"][0]["counts"]["archived"], 1);
+    for what in ["archive", "retry", "discard"] {
+        assert_eq!(post(&app, &path(what), why()).await.outcome(), (409, "dead_letter_not_dead"), "{what}");
+    }
+    let restored = post(&app, &path("restore"), why()).await.json;
+    assert_eq!((&restored["state"], &restored["deadLetter"]["archivedAt"]), (&json!("dead"), &Value::Null));
+    assert_eq!(post(&app, &path("retry"), json!({})).await.errors(), ["/reason field_missing"]);
+    assert_eq!(post(&app, &path("retry"), why()).await.json["state"], "retrying");
+    assert_eq!(post(&app, "dead-letters/x/archive", why()).await.outcome(), (404, "dead_letter_not_found"));
 }

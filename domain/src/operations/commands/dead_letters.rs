@@ -140,7 +140,7 @@ impl Command for DiscardDeadLetter {
 }
 
 /// Finds the job, locks its queue, and looks again: another operator may have been quicker.
-async fn locate_locked(tx: &mut Tx, id: &JobId) -> Result<Located, Error> {
+pub(super) async fn locate_locked(tx: &mut Tx, id: &JobId) -> Result<Located, Error> {
     let job = store::locate(tx, id).await?.ok_or_else(rules::dead_letter_not_found)?;
     store::lock_queue(tx, &job.queue).await?;
     Ok(store::locate(tx, id).await?.ok_or_else(rules::dead_letter_not_found)?)

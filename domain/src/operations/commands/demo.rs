@@ -12,6 +12,7 @@ use crate::kernel::job::NewJob;
 use crate::kernel::record::{Record, Target};
 use crate::kernel::tx::Tx;
 
+use crate::operations::model::{JobId, Reason};
 use crate::operations::store;
 
 /// Where they are. No worker serves it, and it is paused.
@@ -20,12 +21,14 @@ const QUEUE: &str = "demo";
 /// Makes the paused queue `demo` with jobs that have not run and dead letters, under given ids, so
 /// that the examples in the API's description work as they stand. Says whether it did: where the
 /// queue has been made before, it does nothing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct AddDemoJobs {
     /// Jobs that are due in a year.
     pub scheduled: Vec<Uuid>,
     /// Jobs that failed six times.
     pub dead: Vec<Uuid>,
+    /// Others that did, and are archived.
+    pub archived: Vec<Uuid>,
 }
 
 impl Command for AddDemoJobs {
@@ -37,16 +40,21 @@ impl Command for AddDemoJobs {
         }
         let year = Duration::from_secs(365 * 24 * 60 * 60);
         let jobs = self.scheduled.iter().map(|id| demo_job(*id, year));
-        let dead = self.dead.iter().map(|id| demo_job(*id, Duration::ZERO));
+        let failed: Vec<Uuid> = self.dead.iter().chain(&self.archived).copied().collect();
+        let dead = failed.iter().map(|id| demo_job(*id, Duration::ZERO));
         tx.enqueue_all(jobs.chain(dead).collect()).await?;
-        let dead: Vec<String> = self.dead.iter().map(|id| Ulid::from(*id).to_string()).collect();
-        store::kill_demo_jobs(tx, &dead).await?;
+        let failed: Vec<String> = failed.iter().map(|id| Ulid::from(*id).to_string()).collect();
+        store::kill_demo_jobs(tx, &failed).await?;
+        for id in &self.archived {
+            let id = JobId::new(&Ulid::from(*id).to_string());
+            store::archive(tx, &id, &Reason::said("Demo: kept as an example".to_owned())).await?;
+        }
         tx.record(Record {
             action: "add_demo_jobs",
             target: Target::one("queue", QUEUE),
             reason: None,
             before: json!({}),
-            after: json!({"paused": true, "scheduled": self.scheduled.len(), "dead": dead.len()}),
+            after: json!({"paused": true, "scheduled": self.scheduled.len(), "dead": failed.len()}),
         })
         .await?;
         Ok(true)

@@ -123,13 +123,15 @@ pub struct DeadLetter {
     pub died_at: DateTime<Utc>,
     /// Whether later jobs of its key wait for it.
     pub holds_key: bool,
-    /// Set once an operator has dropped it.
-    pub discarded: Option<Discard>,
+    /// Set while an operator keeps it for good.
+    pub archived: Option<PutAway>,
+    /// Set while an operator has dropped it.
+    pub discarded: Option<PutAway>,
 }
 
-/// Who dropped a dead letter, when and why.
+/// Who archived or dropped a dead letter, when and why.
 #[derive(Debug, Clone)]
-pub struct Discard {
+pub struct PutAway {
     /// When.
     pub at: DateTime<Utc>,
     /// Who.
@@ -183,6 +185,10 @@ pub enum AttemptOutcome {
     Redriven,
     /// An operator dropped it.
     Discarded,
+    /// An operator keeps it for good.
+    Archived,
+    /// An operator brought it back to those that are left to do.
+    Restored,
     /// An operator made it due at once.
     RunNow,
 }
@@ -219,6 +225,8 @@ impl AttemptOutcome {
             Self::Crashed => "crashed",
             Self::Redriven => "redriven",
             Self::Discarded => "discarded",
+            Self::Archived => "archived",
+            Self::Restored => "restored",
             Self::RunNow => "run_now",
         }
     }

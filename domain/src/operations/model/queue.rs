@@ -41,7 +41,7 @@ pub struct Pause {
 }
 
 /// Jobs per state. Counting stops at [`COUNT_LIMIT`](crate::operations::COUNT_LIMIT): of the live
-/// states together, of the dead, and of the completed.
+/// states together, of the dead, of the archived, and of the completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueCounts {
     /// Due.
@@ -58,6 +58,8 @@ pub struct QueueCounts {
     pub waiting: i64,
     /// Dead letters that nobody has handled.
     pub dead: i64,
+    /// Dead letters that are kept for good.
+    pub archived: i64,
     /// Completed in the last 24 hours.
     pub completed_last_day: i64,
 }

@@ -25,6 +25,8 @@ pub enum JobState {
     Cancelled,
     /// Given up; kept for a human.
     Dead,
+    /// A dead letter that an operator keeps for good: nothing is left to do.
+    Archived,
     /// A dead letter that an operator dropped.
     Discarded,
 }
@@ -53,7 +55,7 @@ pub(in crate::operations) enum Place {
 
 impl JobState {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Pending,
         Self::Scheduled,
         Self::Running,
@@ -63,6 +65,7 @@ impl JobState {
         Self::Completed,
         Self::Cancelled,
         Self::Dead,
+        Self::Archived,
         Self::Discarded,
     ];
 
@@ -85,6 +88,7 @@ impl JobState {
             Self::Completed => "completed",
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
+            Self::Archived => "archived",
             Self::Discarded => "discarded",
         }
     }
@@ -92,7 +96,7 @@ impl JobState {
     pub(in crate::operations) fn place(self) -> Place {
         match self {
             Self::Completed | Self::Cancelled => Place::Completed,
-            Self::Dead | Self::Discarded => Place::Dead,
+            Self::Dead | Self::Archived | Self::Discarded => Place::Dead,
             _ => Place::Live,
         }
     }
@@ -156,9 +160,9 @@ mod tests {
 
     #[test]
     fn an_unknown_one_is_refused_with_the_known_ones() {
-        let error = JobState::parse("archived", "state").unwrap_err();
+        let error = JobState::parse("lost", "state").unwrap_err();
         assert_eq!((error.pointer.as_str(), error.code), ("state", "unknown_state"));
-        assert!(error.detail.ends_with("completed, cancelled, dead, discarded"), "{}", error.detail);
+        assert!(error.detail.ends_with("completed, cancelled, dead, archived, discarded"), "{}", error.detail);
         assert_eq!(DeadReason::parse("", "reason").unwrap_err().code, "unknown_reason");
     }
 }

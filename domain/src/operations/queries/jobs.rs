@@ -14,8 +14,8 @@ use crate::kernel::tx::Tx;
 use crate::messaging::PublishEvent;
 
 use crate::operations::model::{
-    Attempt, AttemptOutcome, DeadLetter, DeadReason, Discard, JobDetail, JobFilter, JobId, JobState, JobSummary,
-    Payload, PayloadSource,
+    Attempt, AttemptOutcome, DeadLetter, DeadReason, JobDetail, JobFilter, JobId, JobState, JobSummary, Payload,
+    PayloadSource, PutAway,
 };
 use crate::operations::rules;
 
@@ -31,7 +31,7 @@ pub struct ListJobs {
 }
 
 /// A page of dead letters, newest first: those that are dead, unless the filter asks for the
-/// discarded ones. Rejected with `cursor_invalid`, or `state_invalid` for any other state.
+/// archived or discarded ones. Rejected with `cursor_invalid`, or `state_invalid` for any other state.
 #[derive(Debug, Clone, Default)]
 pub struct ListDeadLetters {
     /// Which.
@@ -49,7 +49,7 @@ pub struct GetJob {
     pub id: JobId,
 }
 
-/// One dead letter, discarded or not, with its payload and history. Rejected with
+/// One dead letter, put away or not, with its payload and history. Rejected with
 /// `dead_letter_not_found`.
 #[derive(Debug, Clone)]
 pub struct GetDeadLetter {
@@ -199,6 +199,11 @@ async fn logged_payload(tx: &mut Tx, id: &JobId) -> Result<Option<Box<RawValue>>
     Ok(Some(payload.map_err(|e| Error::Internal(format!("event of job {}: {e}", id.as_str())))?))
 }
 
+/// All or none, by the constraints dead_letters_archive_complete and dead_letters_discard_complete.
+fn put_away(at: Option<DateTime<Utc>>, by: Option<String>, reason: Option<String>) -> Option<PutAway> {
+    at.zip(by).zip(reason).map(|((at, by), reason)| PutAway { at, by, reason })
+}
+
 struct JobRow {
     id: String,
     queue: String,
@@ -230,16 +235,18 @@ struct JobRow {
     discarded_at: Option<DateTime<Utc>>,
     discarded_by: Option<String>,
     discard_reason: Option<String>,
+    archived_at: Option<DateTime<Utc>>,
+    archived_by: Option<String>,
+    archive_reason: Option<String>,
 }
 
 impl JobRow {
     fn into_detail(self) -> JobDetail {
-        // all or none, by the constraint dead_letters_discard_complete
-        let discarded = self.discarded_at.zip(self.discarded_by).zip(self.discard_reason);
-        let discarded = discarded.map(|((at, by), reason)| Discard { at, by, reason });
+        let archived = put_away(self.archived_at, self.archived_by, self.archive_reason);
+        let discarded = put_away(self.discarded_at, self.discarded_by, self.discard_reason);
         let died = self.reason.zip(self.ended_at).zip(self.holds_key);
         let dead_letter =
-            died.map(|((reason, died_at), holds_key)| DeadLetter { reason, died_at, holds_key, discarded });
+            died.map(|((reason, died_at), holds_key)| DeadLetter { reason, died_at, holds_key, archived, discarded });
         let payload = self.payload.as_deref().map(Payload::read);
         JobDetail {
             summary: JobSummary {

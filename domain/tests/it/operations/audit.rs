@@ -3,8 +3,8 @@
 use domain::kernel::page::{PageSize, SearchText};
 use domain::messaging::{ChangeReplay, Rate, Repeat, ReplayChange, ReplayFilter, StartReplay};
 use domain::operations::{
-    AddDemoJobs, AuditFilter, AuditRecord, CancelJob, JobId, ListAuditRecords, PauseQueue, ResumeQueue,
-    RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
+    AddDemoJobs, ArchiveDeadLetter, AuditFilter, AuditRecord, CancelJob, JobId, ListAuditRecords, PauseQueue,
+    RestoreDeadLetter, ResumeQueue, RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 use domain::{Answer, Command, Ctx, Error, IdempotencyKey, Outcome, Tx, run_once};
 use serde_json::json;
@@ -85,7 +85,9 @@ async fn every_command_of_operators_leaves_one_record(pool: PgPool) {
         site.leaves(CancelJob { id: never, reason: reason("never") }).await,
         site.leaves(pause("stock")).await,
         site.leaves(ResumeQueue { queue: SearchText::parse("stock", "").unwrap() }).await,
-        site.leaves(AddDemoJobs { scheduled: Vec::new(), dead: Vec::new() }).await,
+        site.leaves(AddDemoJobs::default()).await,
+        site.leaves(RestoreDeadLetter { id: b.clone(), reason: reason("after all") }).await,
+        site.leaves(ArchiveDeadLetter { id: b, reason: reason("settled") }).await,
     ];
     let ids = vec![c.clone(), a.clone(), JobId::new("unknown")];
     let (which, limit) = (WhichDeadLetters::Ids(ids), RetryLimit::new(9, "").unwrap());
@@ -109,6 +111,8 @@ async fn every_command_of_operators_leaves_one_record(pool: PgPool) {
         "pause_queue",
         "resume_queue",
         "add_demo_jobs",
+        "restore_dead_letter",
+        "archive_dead_letter",
         "retry_dead_letters",
         "start_replay",
         "pause_replay",
@@ -118,7 +122,7 @@ async fn every_command_of_operators_leaves_one_record(pool: PgPool) {
     assert_eq!(actions, expected);
     assert!(records.iter().all(|record| record.before != record.after), "{records:?}");
     // making it again does nothing, and there is nothing to record
-    site.run(AddDemoJobs { scheduled: Vec::new(), dead: Vec::new() }).await.unwrap();
+    site.run(AddDemoJobs::default()).await.unwrap();
     assert_eq!(site.records(AuditFilter::default()).await.len(), expected.len());
 }
 

@@ -4,8 +4,8 @@ use domain::kernel::DOORBELL_CHANNEL;
 use domain::kernel::job::NewJob;
 use domain::kernel::page::SearchText;
 use domain::operations::{
-    AttemptOutcome, DiscardDeadLetter, GetDeadLetter, JobFilter, JobId, JobState, RetryDeadLetter, RetryDeadLetters,
-    RetryLimit, RetryResult, WhichDeadLetters,
+    ArchiveDeadLetter, AttemptOutcome, DiscardDeadLetter, GetDeadLetter, JobFilter, JobId, JobState, RestoreDeadLetter,
+    RetryDeadLetter, RetryDeadLetters, RetryLimit, RetryResult, WhichDeadLetters,
 };
 use serde_json::Value;
 use sqlx::PgPool;
@@ -22,7 +22,15 @@ pub(super) fn discard(id: &JobId) -> DiscardDeadLetter {
     DiscardDeadLetter { id: id.clone(), reason: reason("a duplicate") }
 }
 
-pub(super) fn retry_many(which: WhichDeadLetters, limit: u32) -> RetryDeadLetters {
+pub(super) fn archive(id: &JobId) -> ArchiveDeadLetter {
+    ArchiveDeadLetter { id: id.clone(), reason: reason("settled by hand") }
+}
+
+fn restore(id: &JobId) -> RestoreDeadLetter {
+    RestoreDeadLetter { id: id.clone(), reason: reason("after all") }
+}
+
+fn retry_many(which: WhichDeadLetters, limit: u32) -> RetryDeadLetters {
     RetryDeadLetters { which, limit: RetryLimit::new(limit, "/limit").unwrap(), reason: reason("fixed") }
 }
 
@@ -118,7 +126,7 @@ async fn what_never_failed_is_retried_as_pending(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn what_is_not_dead_cannot_be_retried_or_discarded(pool: PgPool) {
+async fn what_is_not_dead_cannot_be_retried_or_put_away(pool: PgPool) {
     let site = Site::new(pool).await;
     let live = site.job().await;
     let done = site.job().await;
@@ -129,13 +137,74 @@ async fn what_is_not_dead_cannot_be_retried_or_discarded(pool: PgPool) {
     let retried = site.job().await;
     site.dead(&retried, 6, "boom").await;
     site.run(retry(&retried)).await.unwrap();
-    for id in [&live, &done, &dropped, &retried] {
+    let kept = site.job().await;
+    site.dead(&kept, 6, "boom").await;
+    site.run(archive(&kept)).await.unwrap();
+    for id in [&live, &done, &dropped, &kept, &retried] {
         site.rejects(retry(id), "dead_letter_not_dead").await;
+        site.rejects(archive(id), "dead_letter_not_dead").await;
         site.rejects(discard(id), "dead_letter_not_dead").await;
+    }
+    let left = site.job().await;
+    site.dead(&left, 6, "boom").await;
+    for id in [&live, &done, &retried, &left] {
+        site.rejects(restore(id), "dead_letter_not_put_away").await;
     }
     let unknown = JobId::new("01ARZ3NDEKTSV4RRFFQ69G5FAV");
     site.rejects(retry(&unknown), "dead_letter_not_found").await;
+    site.rejects(archive(&unknown), "dead_letter_not_found").await;
     site.rejects(discard(&unknown), "dead_letter_not_found").await;
+    site.rejects(restore(&unknown), "dead_letter_not_found").await;
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_archived_dead_letter_is_kept_and_frees_its_key(pool: PgPool) {
+    let site = Site::new(pool).await;
+    let id = site.keyed("k").await;
+    let next = site.keyed("k").await;
+    site.dead(&id, 6, "boom").await;
+    assert_eq!(site.claim().await.len(), 0, "the dead letter holds its key");
+    let mut doorbell = PgListener::connect_with(&site.world.owner).await.unwrap();
+    doorbell.listen(DOORBELL_CHANNEL).await.unwrap();
+
+    let job = site.run(archive(&id)).await.unwrap();
+    assert_eq!(job.summary.state, JobState::Archived);
+    let dead = job.dead_letter.unwrap();
+    let kept = dead.archived.unwrap();
+    assert_eq!((kept.by.as_str(), kept.reason.as_str(), dead.holds_key), ("root", "settled by hand", false));
+    let row = job.history.last().unwrap();
+    assert_eq!((row.outcome, row.reason.as_deref()), (AttemptOutcome::Archived, Some("settled by hand")));
+    assert_eq!(doorbell.recv().await.unwrap().payload(), "tasks");
+    assert_eq!(site.claim().await, [next.as_str()]);
+    // no retry of many reaches it, by id or by filter
+    let ids = WhichDeadLetters::Ids(vec![id.clone()]);
+    assert_eq!(site.run(retry_many(ids, 10)).await.unwrap()[0].result, RetryResult::NotDead);
+    let all = JobFilter { queue: Some(SearchText::parse("tasks", "queue").unwrap()), ..JobFilter::default() };
+    assert_eq!(site.run(retry_many(those(all), 10)).await.unwrap(), []);
+    assert_eq!(site.state(&id).await, JobState::Archived);
+}
+
+#[sqlx::test(migrations = false)]
+async fn what_was_put_away_is_restored_without_its_key_and_retried(pool: PgPool) {
+    let site = Site::new(pool).await;
+    let (kept, dropped) = (site.keyed("a").await, site.keyed("b").await);
+    let behind = [site.keyed("a").await, site.keyed("b").await];
+    site.dead(&kept, 6, "boom").await;
+    site.dead(&dropped, 6, "boom").await;
+    site.run(archive(&kept)).await.unwrap();
+    site.run(discard(&dropped)).await.unwrap();
+    for id in [&kept, &dropped] {
+        let job = site.run(restore(id)).await.unwrap();
+        assert_eq!(job.summary.state, JobState::Dead);
+        let dead = job.dead_letter.unwrap();
+        assert!(dead.archived.is_none() && dead.discarded.is_none() && !dead.holds_key, "{dead:?}");
+        let row = job.history.last().unwrap();
+        assert_eq!((row.outcome, row.reason.as_deref()), (AttemptOutcome::Restored, Some("after all")));
+    }
+    assert_eq!(site.claim().await, behind.each_ref().map(|id| id.as_str().to_owned()), "what waited goes on");
+    for id in [&kept, &dropped] {
+        assert_eq!(site.run(retry(id)).await.unwrap().summary.redrives, 1);
+    }
 }
 
 #[sqlx::test(migrations = false)]

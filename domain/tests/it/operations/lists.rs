@@ -188,9 +188,14 @@ async fn the_list_of_dead_letters_has_what_is_left_to_do(pool: PgPool) {
     let others = site.dead_of(OTHER, "b", "bang").await;
     let dropped = site.dead_of(ACME, "c", "boom").await;
     site.run(super::dead_letters::discard(&dropped)).await.unwrap();
+    let kept = site.dead_of(ACME, "d", "boom").await;
+    site.run(super::dead_letters::archive(&kept)).await.unwrap();
     assert_eq!(site.list_dead(JobFilter::default()).await, [others.as_str(), dead.as_str()]);
     let discarded = JobFilter { state: Some(JobState::Discarded), ..JobFilter::default() };
     assert_eq!(site.list_dead(discarded).await, [dropped.as_str()]);
+    let archived = JobFilter { state: Some(JobState::Archived), ..JobFilter::default() };
+    assert_eq!(site.list_dead(archived.clone()).await, [kept.as_str()]);
+    assert_eq!(site.list(archived).await, [kept.as_str()]);
     let filter = JobFilter { state: Some(JobState::Pending), ..JobFilter::default() };
     let pending = ListDeadLetters { filter, ..ListDeadLetters::default() };
     assert_eq!(rejection(site.fetch(pending).await).code, "state_invalid");

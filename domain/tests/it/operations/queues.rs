@@ -44,10 +44,12 @@ async fn a_queue_counts_its_jobs_by_state(pool: PgPool) {
     site.set(&retrying, "status = 'Failed', attempts = 1, run_at = now() + interval '1 hour', deferred = true").await;
     let waiting = site.job().await;
     site.set(&waiting, "waiting_for = 'broker'").await;
-    let (dead, dropped) = (site.job().await, site.job().await);
-    site.dead(&dead, 6, "boom").await;
-    site.dead(&dropped, 6, "boom").await;
+    let (dead, dropped, kept) = (site.job().await, site.job().await, site.job().await);
+    for id in [&dead, &dropped, &kept] {
+        site.dead(id, 6, "boom").await;
+    }
     site.run(super::dead_letters::discard(&dropped)).await.unwrap();
+    site.run(super::dead_letters::archive(&kept)).await.unwrap();
     for _ in 0..5 {
         let id = site.job().await;
         site.complete(&id).await;
@@ -62,6 +64,7 @@ async fn a_queue_counts_its_jobs_by_state(pool: PgPool) {
         blocked: 1,
         waiting: 1,
         dead: 1,
+        archived: 1,
         completed_last_day: 5,
     };
     assert_eq!(queue.counts, counts);

@@ -182,7 +182,7 @@ const VARIANTS: &[Variant] = &[
         15,
         "a redriven job is dead as well",
         Redrive,
-        "delete from jobs.dead_letters where id = any($1) and discarded_at is null\n    returning *",
+        "delete from jobs.dead_letters where id = any($1) and discarded_at is null and archived_at is null\n    returning *",
         "select * from jobs.dead_letters where id = any($1) and discarded_at is null",
     ),
     (162, "discarded jobs are redriven", Redrive, "and discarded_at is null", ""),

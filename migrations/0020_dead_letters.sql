@@ -1,0 +1,101 @@
+-- What else operators do with dead letters: keep them, bring them back, and correct them.
+
+-- 1. Archived: kept for good, out of the list of what is left to do -----------------------------
+
+alter table jobs.dead_letters
+    add column archived_at    timestamptz,
+    add column archived_by    text,
+    add column archive_reason text,
+    add constraint dead_letters_archive_complete check
+        ((archived_at is null) = (archived_by is null) and (archived_at is null) = (archive_reason is null)),
+    add constraint dead_letters_archived_holds_nothing check (archived_at is null or not holds_key),
+    add constraint dead_letters_archived_or_discarded check (archived_at is null or discarded_at is null);
+
+alter table jobs.attempts drop constraint attempts_outcome_known;
+alter table jobs.attempts add constraint attempts_outcome_known check (outcome in
+    ('failed', 'dead', 'unavailable', 'snoozed', 'cancelled', 'crashed', 'redriven', 'discarded', 'run_now', 'archived',
+     'restored'));
+
+-- Every job, in whichever table it is, and the one place that says in which state.
+--   place        'live', 'completed' or 'dead': give it as a constant and the other tables are not read
+--   attempts     attempts that have ended
+--   next_run_at  when a job that is not running is due
+--   started_at   of the last attempt, as far as known;  ended_at: completed, cancelled or dead since
+--   blocked_by   the first job that holds back a blocked one
+--   error        what it failed with last
+--   waiting_for  what it was handed back for, or what its queue waits for
+--   the state of a dead letter is that of the index dead_letters_state_idx, word for word
+create or replace view jobs.overview with (security_invoker = true) as
+select 'live'::text as place, j.id, j.job_type as queue, coalesce(j.kind, j.job_type) as kind, j.seq,
+       case
+           when j.lock_by is not null then 'running'
+           when j.waiting_for is not null then 'waiting'
+           when j.run_at > now() and j.attempts = 0 then 'scheduled'
+           when j.run_at <= now() and j.ordering_key is not null and (
+               exists (
+                   select from apalis.jobs b
+                   where b.job_type = j.job_type and b.ordering_key = j.ordering_key and b.seq < j.seq
+                     and b.ordering_key is not null and (b.lock_by is not null or b.deferred or b.suspect))
+               -- asked once for all rows: mostly there are none, and the look-up of each key is saved
+               or (select exists (select from jobs.dead_letters where holds_key)) and exists (
+                   select from jobs.dead_letters d
+                   where d.queue = j.job_type and d.ordering_key = j.ordering_key and d.seq < j.seq and d.holds_key))
+               then 'blocked'
+           when j.run_at <= now() and w.waiting_for is not null then 'waiting'
+           when j.attempts > 0 then 'retrying'
+           else 'pending'
+       end as state,
+       j.tenant_id, j.subject, j.ordering_key, j.correlation_id, j.causation_id, j.traceparent,
+       j.attempts, j.max_attempts, j.crashes, j.redrives, j.created_at,
+       case when j.lock_by is null then j.run_at end as next_run_at,
+       j.lock_at as started_at, null::timestamptz as ended_at, j.lock_by as worker,
+       case when j.lock_by is null then coalesce(j.waiting_for, case when j.run_at <= now() then w.waiting_for end) end as waiting_for,
+       case when j.lock_by is null and j.waiting_for is null and j.run_at <= now() and j.ordering_key is not null then (
+           select first.id
+           from (select b.id, b.seq from apalis.jobs b
+                 where b.job_type = j.job_type and b.ordering_key = j.ordering_key and b.seq < j.seq
+                   and b.ordering_key is not null and (b.lock_by is not null or b.deferred or b.suspect)
+                 union all
+                 select d.id, d.seq from jobs.dead_letters d
+                 where d.queue = j.job_type and d.ordering_key = j.ordering_key and d.seq < j.seq and d.holds_key) first
+           order by first.seq limit 1)
+       end as blocked_by,
+       case when j.attempts > 0 or j.waiting_for is not null or j.crashes > 0 then (
+           select e.error from jobs.last_errors e where e.job_id = j.id)
+       end as error,
+       j.job as payload, coalesce(hstore_to_jsonb(j.metadata), '{}') as metadata,
+       null::text as reason, null::boolean as holds_key,
+       null::timestamptz as discarded_at, null::text as discarded_by, null::text as discard_reason,
+       null::timestamptz as archived_at, null::text as archived_by, null::text as archive_reason
+from apalis.jobs j
+left join jobs.queues w on w.name = j.job_type
+union all
+select 'completed', c.id, c.queue, c.kind, c.seq, c.state,
+       c.tenant_id, c.subject, c.ordering_key, c.correlation_id, null, c.traceparent,
+       c.attempt, null, null, c.redrives, c.created_at,
+       null, c.started_at, c.completed_at, c.worker, null,
+       null,
+       c.error,
+       c.payload, null,
+       null, null, null, null, null,
+       null, null, null
+from jobs.completed c
+union all
+select 'dead', d.id, d.queue, d.kind, d.seq,
+       case when d.discarded_at is not null then 'discarded' when d.archived_at is not null then 'archived' else 'dead' end,
+       d.tenant_id, d.subject, d.ordering_key, d.correlation_id, d.causation_id, d.traceparent,
+       d.attempts, d.max_attempts, d.crashes, d.redrives, d.created_at,
+       null, null, d.died_at, null, null,
+       null,
+       d.error,
+       d.payload, d.metadata,
+       d.reason, d.holds_key, d.discarded_at, d.discarded_by, d.discard_reason,
+       d.archived_at, d.archived_by, d.archive_reason
+from jobs.dead_letters d;
+
+drop index jobs.dead_letters_state_idx;
+create index dead_letters_state_idx on jobs.dead_letters
+    ((case when discarded_at is not null then 'discarded' when archived_at is not null then 'archived' else 'dead' end), id);
+drop index jobs.dead_letters_open_idx;
+create index dead_letters_open_idx on jobs.dead_letters (queue) where discarded_at is null and archived_at is null;
+create index dead_letters_archived_idx on jobs.dead_letters (queue, archived_at) where archived_at is not null;
