@@ -99,3 +99,63 @@ create index dead_letters_state_idx on jobs.dead_letters
 drop index jobs.dead_letters_open_idx;
 create index dead_letters_open_idx on jobs.dead_letters (queue) where discarded_at is null and archived_at is null;
 create index dead_letters_archived_idx on jobs.dead_letters (queue, archived_at) where archived_at is not null;
+
+-- 2. Edited: a payload that was wrong is corrected and retried ----------------------------------
+
+-- What it was, the patch, and what came of it. Kept as long as the job's history.
+create table jobs.edits (
+    id         uuid primary key,
+    job_id     text collate "C" not null,
+    queue      text not null,
+    edited_at  timestamptz not null default now(),
+    edited_by  text not null,
+    reason     text not null,
+    patch      jsonb not null,
+    before     bytea not null,
+    after      bytea not null,
+    -- the event that takes the place of the one that the job should have published
+    correction uuid
+);
+create index edits_job_id_idx on jobs.edits (job_id, edited_at);
+grant select, insert on jobs.edits to portal_admin;
+
+-- A committed event never changes: another one takes its place, which the log names. It has the sequence of the event
+-- that it corrects: to consumers it is the one that they are missing, and the numbers of an aggregate stay its versions.
+alter table kernel.events add column corrects uuid;
+alter table kernel.events drop constraint events_aggregate_sequence_key;
+alter table kernel.events add constraint events_aggregate_sequence_key
+    unique nulls not distinct (module, aggregate_id, sequence, corrects);
+create unique index events_corrects_key on kernel.events (corrects) where corrects is not null;
+
+-- Operators may add nothing to the log but corrections: of an event that is there, and the same but for what it says.
+create policy correct on kernel.events for insert to portal_admin with check (exists (
+    select from kernel.events e
+    where e.id = events.corrects and e.id::text = events.causation_id
+      and e.tenant_id = events.tenant_id and e.type = events.type and e.data_version = events.data_version
+      and e.source = events.source and e.subject = events.subject and e.module = events.module
+      and e.aggregate_id = events.aggregate_id and e.sequence = events.sequence));
+grant insert on kernel.events to portal_admin;
+
+-- The next events of a replay, of whichever tenant: a worker sees one tenant at a time by itself. Not those that another
+-- one corrects: nobody was to see them. At most p_window positions are looked at, however few of them match, along the
+-- primary key.
+create or replace function messaging.replay_batch(p_replay uuid, p_types text[], p_limit integer, p_window bigint)
+returns setof kernel.events
+    language sql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
+as $$
+    select e.*
+    from messaging.replays r
+    join kernel.events e on e.position > r.cursor and e.position <= least(r.last_position, r.cursor + p_window)
+    where r.id = p_replay and r.state = 'running' and e.type = any (p_types)
+      and (r.stream is null or e.module = r.stream)
+      and (r.event_type is null or e.type = r.event_type)
+      and (r.aggregate_id is null or e.aggregate_id = r.aggregate_id)
+      and (r.occurred_from is null or e.occurred_at >= r.occurred_from)
+      and (r.occurred_to is null or e.occurred_at < r.occurred_to)
+      and (r.tenant is null or e.tenant_id = r.tenant)
+      and not exists (select from kernel.events c where c.corrects = e.id)
+    order by e.position
+    limit p_limit
+$$;

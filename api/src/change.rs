@@ -13,7 +13,7 @@
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::header::{HeaderName, HeaderValue, IF_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use domain::{Answer, Command, Ctx, Db, IdempotencyKey, Outcome, Rejection};
 use serde::Deserialize;
@@ -50,6 +50,18 @@ impl Once {
     /// The version the caller wants to change; none if any will do.
     pub(crate) fn expected_version(&self) -> Option<i64> {
         self.if_match.version()
+    }
+
+    /// As [`expected_version`](Self::expected_version), for a change that must say what it was made for.
+    ///
+    /// # Errors
+    /// 428 `precondition_required` without `If-Match`.
+    pub(crate) fn required_version(&self) -> Result<Option<i64>, Problem> {
+        if self.if_match.was_sent() {
+            return Ok(self.if_match.version());
+        }
+        let detail = "read it first, and send its ETag in the header If-Match; * changes whatever is there";
+        Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail))
     }
 
     /// Runs the command and answers, at most once per `Idempotency-Key`: a repetition gets the

@@ -49,6 +49,11 @@ impl IfMatch {
         Ok(Self(tags(headers, "If-Match")?))
     }
 
+    /// Whether the caller says anything.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.0 != Tags::Unsent
+    }
+
     /// The version that may be changed; none if any may.
     ///
     /// Of a list it is the highest: who has seen version 4 knows that 3 is gone. Weak tags and tags
@@ -143,8 +148,10 @@ mod tests {
 
     #[test]
     fn lists_stars_and_absence_are_understood() {
-        assert_eq!(IfMatch::read(&HeaderMap::new()).unwrap().version(), None);
-        assert_eq!(if_match("*").unwrap().version(), None);
+        let unsent = IfMatch::read(&HeaderMap::new()).unwrap();
+        assert_eq!((unsent.version(), unsent.was_sent()), (None, false));
+        let any = if_match("*").unwrap();
+        assert_eq!((any.version(), any.was_sent()), (None, true));
         assert_eq!(if_match("\"3\"").unwrap().version(), Some(3));
         assert_eq!(if_match("\"4\", \"3\"").unwrap().version(), Some(4));
     }

@@ -38,6 +38,9 @@ pub const DEAD_LETTER_TO_ARCHIVE: Uuid = uuid!("01941f29-7c00-7000-8000-00000000
 /// One that is archived, to be restored.
 pub const ARCHIVED_DEAD_LETTER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000406");
 
+/// Another one, to be edited.
+pub const DEAD_LETTER_TO_EDIT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000407");
+
 /// The example of a path parameter.
 pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
     if name == "sku" {

@@ -60,7 +60,12 @@ pub(crate) async fn load(db: &Db) -> Result<Vec<(&'static str, Seeded)>, Failure
     }
     let jobs = AddDemoJobs {
         scheduled: vec![examples::JOB, examples::JOB_TO_CANCEL],
-        dead: vec![examples::DEAD_LETTER, examples::DEAD_LETTER_TO_DISCARD, examples::DEAD_LETTER_TO_ARCHIVE],
+        dead: vec![
+            examples::DEAD_LETTER,
+            examples::DEAD_LETTER_TO_DISCARD,
+            examples::DEAD_LETTER_TO_ARCHIVE,
+            examples::DEAD_LETTER_TO_EDIT,
+        ],
         archived: vec![examples::ARCHIVED_DEAD_LETTER],
     };
     let ctx = ctx(Scope::Installation).map_err(Failure::domain("loading the demo data"))?;

@@ -4,20 +4,21 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::Db;
 use domain::operations::{
-    ArchiveDeadLetter, DiscardDeadLetter, GetDeadLetter, JobId, ListDeadLetters, RestoreDeadLetter, Retried,
-    RetryDeadLetter, RetryResult,
+    ArchiveDeadLetter, DiscardDeadLetter, EditDeadLetter, GetDeadLetter, JobDetail, JobId, ListDeadLetters,
+    RestoreDeadLetter, Retried, RetryDeadLetter, RetryResult,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::input::{ListParameters, Listing, OperatorReason, RetrySelection};
+use super::input::{ListParameters, Listing, OperatorReason, PayloadEdit, RetrySelection};
 use super::jobs::shown;
 use super::output::{JobBody, JobSummaryBody};
 use crate::answer::{self, Found};
 use crate::auth::Admin;
 use crate::change::Change;
+use crate::etag::IfNoneMatch;
 use crate::list::List;
 use crate::parameters::{Path, Query};
 use crate::problem::Problem;
@@ -31,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<state::State> {
         .routes(routes!(retry_dead_letter))
         .routes(routes!(archive_dead_letter))
         .routes(routes!(discard_dead_letter))
+        .routes(routes!(edit_and_retry_dead_letter))
         .routes(routes!(restore_dead_letter))
 }
 
@@ -91,15 +93,17 @@ async fn list_dead_letters(
     security(("bearer" = ["portal-admin"])),
     responses(
         (status = 200, description = "The dead letter.", body = JobBody),
+        (status = 304, description = "Nothing has happened to it since the version that `If-None-Match` names."),
         (status = 404, description = "`dead_letter_not_found`"),
     ))]
 async fn get_dead_letter(
     Admin(ctx): Admin,
     State(db): State<Db>,
     Path(id): Path<String>,
-) -> Result<Found<JobBody>, Problem> {
+    known: IfNoneMatch,
+) -> Result<Response, Problem> {
     let job = domain::fetch(&db, &ctx, GetDeadLetter { id: JobId::new(&id) }).await?;
-    Ok(Found(JobBody::from(job)))
+    Ok(known.answer(job.version, JobBody::from(job)))
 }
 
 /// Retry a dead letter
@@ -201,4 +205,39 @@ async fn restore_dead_letter(
     Change { asked: reason, once }: Change<OperatorReason>,
 ) -> Result<Response, Problem> {
     once.run(&db, &ctx, RestoreDeadLetter { id: JobId::new(&id), reason }, shown).await
+}
+
+/// Edit a dead letter and retry it
+///
+/// Changes its payload by a JSON merge patch and puts it back into its queue. What comes of it must be a payload of its
+/// kind; of an event that was received only `event.data` can be changed. `If-Match` is the `ETag` of the dead letter as
+/// it was read. What the payload was is kept: see `edits`.
+///
+/// A committed event never changes. Of a job that publishes one (`publish-event.v1`), a new event is committed that takes
+/// its place: with the data after the patch, the same aggregate and `sequence`, and the old event as its cause. It is
+/// published where the dead letter stood, which is discarded; `edits` names it as `correction`.
+#[utoipa::path(post, path = "/{id}/edit-and-retry", tag = "dead letters",
+    params(("id" = String, Path, description = "The job's id.", example = "01JGFJJZ00E008000000000107")),
+    request_body = PayloadEdit, security(("bearer" = ["portal-admin"])),
+    responses(
+        (status = 200, description = "The job as it is now.", body = JobBody),
+        (status = 404, description = "`dead_letter_not_found`"),
+        (status = 409, description = "`dead_letter_not_dead`: it was retried or put away meanwhile, or never died. \
+                                      `payload_not_json`, `job_kind_unknown`, `event_type_unknown` or \
+                                      `event_not_logged`: it cannot be edited."),
+        (status = 412, description = "`version_conflict`: something has happened to it since the version that `If-Match` \
+                                      names."),
+        (status = 422, description = "`patch_changes_nothing`"),
+        (status = 428, description = "`precondition_required`: `If-Match` is missing."),
+    ))]
+async fn edit_and_retry_dead_letter(
+    Admin(ctx): Admin,
+    State(db): State<Db>,
+    Path(id): Path<String>,
+    Change { asked: (patch, reason), once }: Change<PayloadEdit>,
+) -> Result<Response, Problem> {
+    let expected_version = once.required_version()?;
+    let command = EditDeadLetter { id: JobId::new(&id), expected_version, patch, reason };
+    let edited = |job: JobDetail| answer::changed(job.version, &JobBody::from(job));
+    once.run(&db, &ctx, command, edited).await
 }

@@ -8,6 +8,7 @@ use domain::operations::{
 };
 use domain::{CorrelationId, Rejection, TenantId};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::output::{DeadReasonName, JobStateName};
@@ -187,6 +188,28 @@ impl Input for OperatorReason {
     }
 }
 
+/// A correction of what a dead letter says.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"patch": {"hello": "world"}, "reason": "A typing error; see INC-207"}))]
+pub(super) struct PayloadEdit {
+    /// A JSON merge patch (RFC 7396) of the payload: what is given replaces what was there, null removes it.
+    #[schema(value_type = Object)]
+    patch: Map<String, Value>,
+    /// One line; kept with the edit.
+    #[schema(min_length = 1, max_length = 500)]
+    reason: String,
+}
+
+impl Input for PayloadEdit {
+    type Parsed = (Map<String, Value>, Reason);
+
+    fn parse(self, wrong: &mut Wrong) -> Option<Self::Parsed> {
+        let reason = wrong.take(Reason::parse(&self.reason, "/reason"));
+        Some((self.patch, reason?))
+    }
+}
+
 /// Which dead letters to retry: either `ids` or `filter`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -238,6 +261,7 @@ mod tests {
     fn fuzz_operator_bodies() {
         ::fuzz::target(env!("CARGO_MANIFEST_DIR"), "operator_bodies", |bytes| {
             fuzz::body::<OperatorReason>(bytes);
+            fuzz::body::<PayloadEdit>(bytes);
             fuzz::body::<RetrySelection>(bytes);
         });
     }

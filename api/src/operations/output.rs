@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use domain::operations::{
-    Attempt, DeadLetter, DeadReason, JobDetail, JobState, JobSummary, Payload, PayloadSource, PutAway,
+    Attempt, DeadLetter, DeadReason, Edit, JobDetail, JobState, JobSummary, Payload, PayloadSource, PutAway,
 };
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// One line of a list of jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,6 +109,30 @@ pub(super) struct JobBody {
     dead_letter: Option<DeadLetterBody>,
     /// Everything that did not go straight, oldest first; the newest 1,000 at most.
     history: Vec<AttemptBody>,
+    /// What operators made of the payload, oldest first.
+    edits: Vec<EditBody>,
+}
+
+/// What an operator made of a payload.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PayloadEdited)]
+struct EditBody {
+    at: DateTime<Utc>,
+    by: String,
+    reason: String,
+    /// The merge patch.
+    #[schema(value_type = Object)]
+    patch: Value,
+    /// The payload it was applied to.
+    #[schema(value_type = Object)]
+    before: Option<Box<RawValue>>,
+    /// What came of it.
+    #[schema(value_type = Object)]
+    after: Option<Box<RawValue>>,
+    /// The event that was committed in the place of the one that the job should have published; null for other jobs.
+    #[schema(required = true)]
+    correction: Option<Uuid>,
 }
 
 /// What is particular to a dead letter.
@@ -248,6 +273,26 @@ impl From<JobDetail> for JobBody {
             metadata: job.metadata,
             dead_letter: job.dead_letter.map(DeadLetterBody::from),
             history: job.history.into_iter().map(AttemptBody::from).collect(),
+            edits: job.edits.into_iter().map(EditBody::from).collect(),
+        }
+    }
+}
+
+impl From<Edit> for EditBody {
+    fn from(edit: Edit) -> Self {
+        // only JSON is ever edited
+        let json = |payload| match payload {
+            Payload::Json(json) => Some(json),
+            Payload::Raw(_) => None,
+        };
+        Self {
+            at: edit.at,
+            by: edit.by,
+            reason: edit.reason,
+            patch: edit.patch,
+            before: json(edit.before),
+            after: json(edit.after),
+            correction: edit.correction,
         }
     }
 }

@@ -88,8 +88,8 @@ impl Query for ListStreamEvents {
             "src/audit/stream.sql",
             &modules(),
             self.aggregate,
-            after.as_ref().map(|(sequence, _)| *sequence),
-            after.as_ref().map(|(_, module)| module.as_str()),
+            after.map(|(sequence, _)| sequence),
+            after.map(|(_, position)| position),
             self.size.rows_to_fetch()
         )
         .fetch_all(tx.conn())
@@ -97,7 +97,7 @@ impl Query for ListStreamEvents {
         if rows.is_empty() {
             return Err(rules::stream_not_found().into());
         }
-        envelopes(Page::new(rows, self.size, |row| (row.sequence, module_of(&row.subject).to_owned())))
+        envelopes(Page::new(rows, self.size, |row| (row.sequence, row.position)))
     }
 }
 
@@ -207,7 +207,8 @@ async fn present(tx: &mut Tx, entity: &'static str, id: Uuid) -> Result<Option<D
     row.map(|row| row.into_document(entity)).transpose()
 }
 
-/// Folded from its events: each carries the whole entity, so that the last of them is the state.
+/// Folded from its events: each carries the whole entity, so that the last of them is the state. A correction comes
+/// after what it corrects, and has its sequence.
 async fn folded(
     tx: &mut Tx,
     entity: &'static str,
@@ -219,7 +220,7 @@ async fn folded(
         r#"select sequence, occurred_at, data::text as "data!" from kernel.events
            where module = $1 and aggregate_id = $2
              and ($3::timestamptz is null or occurred_at <= $3) and ($4::bigint is null or sequence = $4)
-           order by sequence desc limit 1"#,
+           order by sequence desc, position desc limit 1"#,
         entity,
         id,
         up_to,
@@ -273,13 +274,7 @@ fn time_cursor<K: DeserializeOwned>(cursor: &str) -> Result<(DateTime<Utc>, K), 
     if time < DateTime::UNIX_EPOCH { Err(foreign_cursor()) } else { Ok((time, key)) }
 }
 
-/// A sequence, and the module it is of.
-fn stream_cursor(cursor: &str) -> Result<(i64, String), Rejection> {
-    let (sequence, module): (i64, String) = decode_cursor(cursor)?;
-    rules::entity(&module).map_err(|_| foreign_cursor())?;
-    Ok((sequence, module))
-}
-
-fn module_of(subject: &str) -> &str {
-    subject.split('/').next().unwrap_or_default()
+/// A sequence, and the place in the log that tells apart those alike in it.
+fn stream_cursor(cursor: &str) -> Result<(i64, i64), Rejection> {
+    decode_cursor(cursor)
 }

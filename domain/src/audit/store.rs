@@ -19,7 +19,9 @@ pub(super) async fn put_document(
          values ($1, $2, $3, $4, $5::text::jsonb, $6)
          on conflict (tenant_id, entity, id) do update
              set version = excluded.version, document = excluded.document, changed_at = excluded.changed_at
-             where d.version < excluded.version",
+             -- of the same version with other contents: a correction
+             where d.version < excluded.version
+                or (d.version = excluded.version and d.document is distinct from excluded.document)",
         tenant.as_str(),
         entity,
         id,

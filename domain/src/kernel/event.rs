@@ -92,7 +92,7 @@ impl Draft {
 
 /// An event as it was committed: everything a CloudEvent carries, fixed at commit and the same on
 /// every attempt to publish it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {
     /// CloudEvents `id`.
     pub id: Uuid,
@@ -108,10 +108,13 @@ pub struct Envelope {
     /// Extension `sequence`.
     pub sequence: i64,
     /// Extension `tenantid`.
+    #[schemars(with = "String")]
     pub tenant_id: TenantId,
     /// Who did it; stays in the event log, not on the wire.
+    #[schemars(with = "String")]
     pub actor: Actor,
     /// Extension `correlationid`.
+    #[schemars(with = "String")]
     pub correlation_id: CorrelationId,
     /// Extension `causationid`.
     pub causation_id: String,
@@ -121,6 +124,7 @@ pub struct Envelope {
     #[serde(default = "first_version")]
     pub data_version: i16,
     /// CloudEvents `data`: the event as JSON.
+    #[schemars(with = "serde_json::Value")]
     pub data: Box<RawValue>,
 }
 

@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ulid::Ulid;
@@ -26,7 +27,7 @@ use super::tx::Tx;
 use crate::messaging::HandleEvent;
 
 /// An event as it arrived: what a CloudEvent carries.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReceivedEvent {
     /// CloudEvents `id`, unique within its source.
     pub id: String,
@@ -42,8 +43,10 @@ pub struct ReceivedEvent {
     /// Extension `sequence`: the aggregate's version after the event.
     pub sequence: i64,
     /// Extension `tenantid`.
+    #[schemars(with = "String")]
     pub tenant_id: TenantId,
     /// Extension `correlationid`.
+    #[schemars(with = "String")]
     pub correlation_id: CorrelationId,
     /// Extension `traceparent`.
     pub traceparent: Option<String>,
@@ -51,6 +54,7 @@ pub struct ReceivedEvent {
     #[serde(default = "first_version")]
     pub data_version: i16,
     /// CloudEvents `data`.
+    #[schemars(with = "serde_json::Value")]
     pub data: Box<RawValue>,
     /// Extension `replayid`, of an event that a replay hands over: which one.
     #[serde(default, rename = "replayid", skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ pub mod command;
 pub mod connection;
 pub mod ctx;
 pub mod db;
+pub mod decode;
 mod doorbell;
 pub mod error;
 pub mod event;

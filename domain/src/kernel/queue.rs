@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use sqlx::PgConnection;
+use ulid::Ulid;
 use uuid::Uuid;
 
 use super::ctx::{Actor, Ctx, Scope};
@@ -15,7 +16,7 @@ use super::event::Envelope;
 use super::idempotency::Kept;
 use super::inbox;
 use super::job::{Job, NewJob};
-use crate::messaging::{HandleEvent, ReplayEvents};
+use crate::messaging::{HandleEvent, PublishEvent, ReplayEvents};
 
 /// Inserts jobs with one statement, in the order given.
 ///
@@ -224,4 +225,44 @@ pub(crate) async fn redrive(
         .fetch_all(conn)
         .await?;
     Ok(redriven)
+}
+
+/// An event that takes the place of one that was never published.
+pub(crate) struct Correction<'a> {
+    /// The job that could not publish it; it is discarded.
+    pub(crate) dead_letter: &'a str,
+    /// The new event; it is caused by the one that it corrects.
+    pub(crate) event: &'a Envelope,
+    /// What its job carries.
+    pub(crate) payload: &'a [u8],
+    pub(crate) actor: &'a Actor,
+    /// Why the dead letter is discarded.
+    pub(crate) reason: &'a str,
+}
+
+/// Appends a correction to the log and inserts its job, with one statement; returns that job's queue.
+///
+/// The caller holds the lock of the queue, and rings its doorbell.
+pub(crate) async fn correct(conn: &mut PgConnection, db: &Db, correction: Correction<'_>) -> Result<String, Error> {
+    let Correction { dead_letter, event, payload, actor, reason } = correction;
+    let corrected: Uuid = event
+        .causation_id
+        .parse()
+        .map_err(|_| Error::Internal(format!("{} is no event that could be corrected", event.causation_id)))?;
+    let queue = sqlx::query_file_scalar!(
+        "src/kernel/queue_correct.sql",
+        dead_letter,
+        actor.as_str(),
+        reason,
+        event.id,
+        event.time,
+        event.data.get(),
+        Ulid::from(event.id).to_string(),
+        payload,
+        max_attempts(db, PublishEvent::QUEUE),
+        corrected
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(queue)
 }

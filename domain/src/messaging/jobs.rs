@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ pub const DEFAULT_GROUP: &str = "portal";
 ///
 /// Carries the whole event, so that publishing reads nothing; a completed job drops it, because
 /// the event log has it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PublishEvent {
     /// The event, as committed.
     pub event: Envelope,
@@ -29,7 +30,7 @@ impl Job for PublishEvent {
 
 /// Handle one event for one consumer group. Waits in the queue that bears the group's name, so that
 /// each group has its own policy, order and dead letters.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HandleEvent {
     /// The consumer group.
     pub consumer: String,
@@ -44,7 +45,7 @@ impl Job for HandleEvent {
 
 /// Read a message again that could not be read when it arrived. Such a job is made as a dead letter:
 /// it runs when an operator thinks that it can be read now.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReadMessage {
     /// The consumer group it arrived for.
     pub consumer: String,
@@ -62,7 +63,7 @@ impl Job for ReadMessage {
 }
 
 /// One step of a replay.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReplayEvents {
     /// Which.
     pub replay: Uuid,

@@ -2,7 +2,8 @@
 //!
 //! A replay works in steps, each a job: it reads the next events of the log, and one statement hands them to the
 //! group through the inbox, moves the cursor and enqueues the next step. A step that runs twice finds that it
-//! is not its turn any more.
+//! is not its turn any more. An event that was corrected ([`EditDeadLetter`](crate::operations::EditDeadLetter)) is left
+//! out; its correction is handed over where that stands in the log.
 //!
 //! A test event ([`PublishTestEvent`]) goes the way of every other, through the log and the outbox: it survives
 //! whatever happens, the timeline tells its story, and the log says who let it loose. Because the log is also the

@@ -11,4 +11,6 @@ from (
       and ($5::timestamptz is null or e.occurred_at >= $5)
       and ($6::timestamptz is null or e.occurred_at < $6)
       and ($7::text is null or e.tenant_id = $7)
+      -- what takes the place of an event is handed over, and not the event itself
+      and not exists (select from kernel.events c where c.corrects = e.id)
     limit 100000) e

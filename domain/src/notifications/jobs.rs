@@ -1,5 +1,6 @@
 //! Arguments of the job that sends a notification.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -7,7 +8,7 @@ use crate::kernel::job::Job;
 use crate::orders::OrderSnapshot;
 
 /// Send one notification, with what its event said about the order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SendNotification {
     /// Which.
     pub id: Uuid,

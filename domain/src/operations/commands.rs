@@ -4,6 +4,7 @@
 mod archive;
 mod dead_letters;
 mod demo;
+mod edit;
 mod jobs;
 mod queues;
 mod recorded;
@@ -13,5 +14,6 @@ pub use dead_letters::{
     DiscardDeadLetter, MOST_RETRIED, RetryDeadLetter, RetryDeadLetters, RetryLimit, WhichDeadLetters,
 };
 pub use demo::AddDemoJobs;
+pub use edit::EditDeadLetter;
 pub use jobs::{CancelJob, RunJobNow};
 pub use queues::{PauseQueue, ResumeQueue};

@@ -13,6 +13,9 @@
 //! restores them, discarded ones for some days; neither holds its key. Restored, a dead letter is one to do again. It
 //! does not hold its key a second time: what waited for it has gone on.
 //!
+//! Editing: a payload that was wrong is patched, checked against the type it is read as ([`JobKind`], [`EventKind`]: their
+//! JSON Schemas are made from the same types) and retried. What it was is kept. A committed event is corrected by another.
+//!
 //! Auditing: every command ends by recording what it did, see [`Record`](crate::kernel::record::Record); the row
 //! commits with the change, nobody can change it afterwards, and [`ListAuditRecords`] reads it. A command that
 //! changed something and recorded nothing is not committed.
@@ -26,6 +29,12 @@
 //! | `dead_letter_not_found` | not found | no such job, or asking for one that is no dead letter |
 //! | `dead_letter_not_dead` | conflict | retrying, archiving or discarding a job that is not dead (any more) |
 //! | `dead_letter_not_put_away` | conflict | restoring a job that is neither archived nor discarded |
+//! | `version_conflict` | precondition | editing a dead letter that something has happened to since it was read |
+//! | `payload_not_json` | conflict | editing a payload that is no JSON object |
+//! | `job_kind_unknown`, `event_type_unknown` | conflict | editing what this release could not check |
+//! | `event_not_logged` | conflict | correcting an event that is not in the log |
+//! | `patch_changes_nothing` | invalid | the payload is like that already |
+//! | `payload_invalid`, `field_fixed` | in `errors` | after the patch it is no payload of its kind; an attribute was changed |
 //! | `queue_not_found` | not found | no worker ever served this queue, and it has no jobs |
 //! | `queue_already_paused` | conflict | pausing a paused queue |
 //! | `queue_not_paused` | conflict | resuming a queue that is not paused |
@@ -38,13 +47,13 @@ mod rules;
 mod store;
 
 pub use commands::{
-    AddDemoJobs, ArchiveDeadLetter, CancelJob, DiscardDeadLetter, MOST_RETRIED, PauseQueue, RestoreDeadLetter,
-    ResumeQueue, RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
+    AddDemoJobs, ArchiveDeadLetter, CancelJob, DiscardDeadLetter, EditDeadLetter, MOST_RETRIED, PauseQueue,
+    RestoreDeadLetter, ResumeQueue, RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Attempt, AttemptOutcome, AuditFilter, AuditRecord, DeadLetter, DeadReason, JobDetail, JobFilter, JobId, JobState,
-    JobSummary, Outage, Pause, Payload, PayloadSource, PutAway, Queue, QueueCounts, Reason, Retried, RetryResult, Step,
-    Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
+    Attempt, AttemptOutcome, AuditFilter, AuditRecord, Carries, DeadLetter, DeadReason, Edit, EventKind, JobDetail,
+    JobFilter, JobId, JobKind, JobState, JobSummary, Outage, Pause, Payload, PayloadSource, PutAway, Queue,
+    QueueCounts, Reason, Retried, RetryResult, Step, Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
 };
 pub use queries::{
     COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListAuditRecords, ListDeadLetters, ListJobs, ListQueues,

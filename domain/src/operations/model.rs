@@ -4,7 +4,7 @@ mod filter;
 mod fingerprint;
 mod group;
 mod job;
-mod load;
+mod kind;
 mod queue;
 mod record;
 mod state;
@@ -14,10 +14,10 @@ pub use filter::JobFilter;
 pub use fingerprint::Fingerprint;
 pub use group::{Affected, FailureGroup, GroupFilter, GroupSort, GroupState, Sample};
 pub use job::{
-    Attempt, AttemptOutcome, DeadLetter, JobDetail, JobId, JobSummary, Payload, PayloadSource, PutAway, Retried,
+    Attempt, AttemptOutcome, DeadLetter, Edit, JobDetail, JobId, JobSummary, Payload, PayloadSource, PutAway, Retried,
     RetryResult,
 };
-pub use load::{DeadLoad, Load, QueueLoad, StateLoad, TenantLoad};
+pub use kind::{Carries, EventKind, JobKind};
 pub use queue::{Outage, Pause, Queue, QueueCounts, Worker, WorkerState};
 pub use record::{AuditFilter, AuditRecord};
 pub use state::{DeadReason, JobState};

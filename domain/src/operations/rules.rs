@@ -1,8 +1,12 @@
 //! What operators may do, and every "no" they can get.
 
+mod edits;
+
 use crate::kernel::error::Rejection;
 
 use super::model::{GroupFilter, GroupState, JobFilter, JobState};
+
+pub(super) use edits::edited;
 
 /// Only what waits for a time or a dependency can be made due.
 pub(super) fn can_run_now(state: JobState) -> Result<(), Rejection> {
@@ -97,6 +101,10 @@ pub(super) fn job_not_found() -> Rejection {
 
 pub(super) fn dead_letter_not_found() -> Rejection {
     Rejection::not_found("dead_letter_not_found", "there is no such dead letter")
+}
+
+pub(super) fn event_not_logged() -> Rejection {
+    Rejection::conflict("event_not_logged", "the event log does not have this event, so nothing can take its place")
 }
 
 pub(super) fn queue_not_found() -> Rejection {

@@ -3,12 +3,18 @@
 //! Who changes waiting jobs holds the queue's lock: otherwise a claim that is under way, and whose
 //! rows others skip as locked, could start a job beside an earlier one of its key.
 
+mod edits;
+
 use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::kernel::error::Error;
 use crate::kernel::tx::Tx;
 
 use super::model::{JobId, JobState, Pause, Reason};
+
+pub(super) use edits::{Edited, committed, keep_edit, payload, set_payload, version};
 
 /// Where a job is, and what auditors are told of it.
 pub(super) struct Located {
@@ -18,6 +24,16 @@ pub(super) struct Located {
     pub(super) attempts: i32,
     /// None where the payload is not kept.
     pub(super) payload_sha256: Option<String>,
+}
+
+impl Located {
+    /// For auditors: no payload, but what tells whether it is the same.
+    pub(super) fn summary(&self) -> Value {
+        json!({
+            "state": self.state.as_str(), "queue": self.queue, "kind": self.kind, "attempts": self.attempts,
+            "payloadSha256": self.payload_sha256,
+        })
+    }
 }
 
 /// Finds a job in whichever table it is.

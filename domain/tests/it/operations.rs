@@ -3,8 +3,7 @@
 
 mod audit;
 mod dead_letters;
-mod fingerprints;
-mod groups;
+mod edits;
 mod jobs;
 mod lists;
 mod load;
@@ -153,6 +152,8 @@ impl Site {
              union all select 'completed ' || to_jsonb(t)::text from jobs.completed t
              union all select 'dead ' || to_jsonb(t)::text from jobs.dead_letters t
              union all select 'attempt ' || to_jsonb(t)::text from jobs.attempts t
+             union all select 'edit ' || to_jsonb(t)::text from jobs.edits t
+             union all select 'event ' || to_jsonb(t)::text from kernel.events t
              union all select 'record ' || to_jsonb(t)::text from operations.audit_records t
              union all select 'queue ' || to_jsonb(t)::text from jobs.queues t order by 1",
         )

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::operations::{EventKind, JobKind};
 use jobs::bus::{ContentMode, Embedded};
 
 #[test]
@@ -25,6 +26,22 @@ fn auditors_find_the_events_of_every_module() {
     for event_type in jobs::registry::reactions().subscriptions().into_iter().flat_map(|s| s.event_types) {
         let module = event_type.strip_prefix("com.offgrid.portal.").and_then(|rest| rest.split('.').next()).unwrap();
         assert!(domain::audit::ENTITIES.contains(&module), "{module} is not among domain::audit::ENTITIES");
+    }
+}
+
+#[test]
+fn what_is_run_can_be_checked_when_it_is_edited() {
+    let kinds = declared_kinds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src")));
+    for kind in kinds {
+        assert!(JobKind::named(&kind).is_some(), "domain/src/operations/model/kind.rs has no line for {kind}");
+    }
+    let reactions = jobs::registry::reactions();
+    for event_type in reactions.subscriptions().into_iter().flat_map(|s| s.event_types) {
+        let groups = reactions.groups();
+        for version in groups.iter().flat_map(|group| reactions.versions(group, &event_type)) {
+            let known = EventKind::named(&event_type, i64::from(version)).is_some();
+            assert!(known, "domain/src/operations/model/kind.rs has no line for {event_type} in version {version}");
+        }
     }
 }
 

@@ -61,3 +61,45 @@ async fn a_dead_letter_is_archived_and_restored(pool: PgPool) {
     assert_eq!(post(&app, &path("retry"), why()).await.json["state"], "retrying");
     assert_eq!(post(&app, "dead-letters/x/archive", why()).await.outcome(), (404, "dead_letter_not_found"));
 }
+
+#[sqlx::test(migrations = false)]
+async fn a_dead_letter_is_edited_by_who_has_seen_it(pool: PgPool) {
+    let app = app(pool).await;
+    let path = format!("/v1/admin/dead-letters/{DEAD}");
+    let edit = |tag: Option<&str>, patch: Value| {
+        let body = json!({"patch": patch, "reason": "because"});
+        let call = app.post(&format!("{path}/edit-and-retry"), &body).role(ADMIN);
+        match tag {
+            Some(tag) => call.header("if-match", tag).send(),
+            None => call.send(),
+        }
+    };
+    let seen = app.get(&path).role(ADMIN).send().await;
+    let tag = seen.header("etag").to_owned();
+    let again = app.get(&path).role(ADMIN).header("if-none-match", &tag).send().await;
+    assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
+    let right = json!({"hello": "world"});
+    assert_eq!(edit(None, right.clone()).await.outcome(), (428, "precondition_required"));
+    assert_eq!(edit(Some("\"1\""), right.clone()).await.outcome(), (412, "version_conflict"));
+    assert_eq!(edit(Some(&tag), json!({"hello": 5})).await.errors(), ["/patch/hello payload_invalid"]);
+    assert_eq!(edit(Some(&tag), json!({"more": 5})).await.errors(), ["/patch/more field_fixed"]);
+    assert_eq!(edit(Some(&tag), json!({})).await.outcome(), (422, "patch_changes_nothing"));
+    assert_eq!(edit(Some(&tag), json!([1])).await.errors(), ["/patch wrong_type"]);
+
+    let edited = edit(Some(&tag), right.clone()).await;
+    assert_eq!((edited.status.as_u16(), &edited.json["state"]), (200, &json!("retrying")), "{}", edited.text);
+    assert_eq!(edited.json["payload"], right);
+    assert_ne!(edited.header("etag"), tag);
+    let kept = &edited.json["edits"][0];
+    assert_eq!((&kept["before"], &kept["patch"], &kept["after"]), (&json!({"hello": "operator"}), &right, &right));
+    assert_eq!((&kept["reason"], &kept["correction"]), (&json!("because"), &Value::Null));
+    assert_eq!(get(&app, &format!("jobs/{DEAD}")).await.json["edits"][0], *kept);
+    assert_eq!(edit(Some(&tag), right.clone()).await.outcome(), (412, "version_conflict"));
+    assert_eq!(edit(Some("*"), right).await.outcome(), (409, "dead_letter_not_dead"));
+
+    sqlx::query("update jobs.dead_letters set payload = '\\xff00'").execute(&app.owner).await.unwrap();
+    let raw = format!("/v1/admin/dead-letters/{DEAD_TOO}/edit-and-retry");
+    let body = json!({"patch": {"hello": "world"}, "reason": "because"});
+    let refused = app.post(&raw, &body).role(ADMIN).header("if-match", "*").send().await;
+    assert_eq!(refused.outcome(), (409, "payload_not_json"));
+}

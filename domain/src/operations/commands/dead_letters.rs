@@ -147,7 +147,7 @@ pub(super) async fn locate_locked(tx: &mut Tx, id: &JobId) -> Result<Located, Er
 }
 
 /// Moves those that are dead back, and wakes their queues. Returns their ids.
-async fn redrive(tx: &mut Tx, ids: &[String], reason: &Reason) -> Result<BTreeSet<String>, Error> {
+pub(super) async fn redrive(tx: &mut Tx, ids: &[String], reason: &Reason) -> Result<BTreeSet<String>, Error> {
     let actor = tx.ctx().actor.clone();
     let redriven = queue::redrive(tx.conn(), ids, &actor, reason.as_str()).await?;
     for job in &redriven {

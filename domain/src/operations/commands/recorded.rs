@@ -39,10 +39,7 @@ async fn record(
         action,
         target: Target::one(kind, &after.summary.id),
         reason: Some(reason),
-        before: json!({
-            "state": before.state.as_str(), "queue": before.queue, "kind": before.kind, "attempts": before.attempts,
-            "payloadSha256": before.payload_sha256,
-        }),
+        before: before.summary(),
         after: json!({"state": after.summary.state.as_str(), "redrives": after.summary.redrives}),
     })
     .await

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use super::state::{DeadReason, JobState};
 
@@ -94,6 +95,29 @@ pub struct JobDetail {
     pub dead_letter: Option<DeadLetter>,
     /// Everything that did not go straight, oldest first; the newest 1,000 at most.
     pub history: Vec<Attempt>,
+    /// What operators made of its payload, oldest first.
+    pub edits: Vec<Edit>,
+    /// Another one after each thing that happened to it, success apart.
+    pub version: i64,
+}
+
+/// What an operator made of a payload.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The merge patch.
+    pub patch: Value,
+    /// The payload it was applied to.
+    pub before: Payload,
+    /// What came of it.
+    pub after: Payload,
+    /// The event that was committed in the place of the one it carries, if it publishes one.
+    pub correction: Option<Uuid>,
 }
 
 /// A job's arguments.

@@ -8,16 +8,15 @@ use uuid::Uuid;
 
 use crate::kernel::command::Query;
 use crate::kernel::error::{Error, Rejection};
-use crate::kernel::event::LogRow;
 use crate::kernel::page::{Page, PageSize, decode_cursor};
 use crate::kernel::tx::Tx;
 use crate::messaging::PublishEvent;
 
 use crate::operations::model::{
-    Attempt, AttemptOutcome, DeadLetter, DeadReason, JobDetail, JobFilter, JobId, JobState, JobSummary, Payload,
+    Attempt, AttemptOutcome, DeadLetter, DeadReason, Edit, JobDetail, JobFilter, JobId, JobState, JobSummary, Payload,
     PayloadSource, PutAway,
 };
-use crate::operations::rules;
+use crate::operations::{rules, store};
 
 /// A page of jobs, newest first, in whichever table they are. Rejected with `cursor_invalid`.
 #[derive(Debug, Clone, Default)]
@@ -161,6 +160,8 @@ async fn find(tx: &mut Tx, id: &JobId) -> Result<Option<JobDetail>, Error> {
     let Some(row) = row else { return Ok(None) };
     let mut job = row.into_detail();
     job.history = history(tx, id).await?;
+    job.edits = edits(tx, id).await?;
+    job.version = store::version(tx, id).await?;
     if job.payload.is_none() {
         job.payload = logged_payload(tx, id).await?.map(Payload::Json);
         job.payload_source = job.payload.is_some().then_some(PayloadSource::EventLog);
@@ -182,20 +183,31 @@ async fn history(tx: &mut Tx, id: &JobId) -> Result<Vec<Attempt>, Error> {
     Ok(rows)
 }
 
+async fn edits(tx: &mut Tx, id: &JobId) -> Result<Vec<Edit>, Error> {
+    let rows = sqlx::query!(
+        "select edited_at, edited_by, reason, patch, before, after, correction
+         from jobs.edits where job_id = $1 order by edited_at, id",
+        id.as_str()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let edit = rows.into_iter().map(|row| Edit {
+        at: row.edited_at,
+        by: row.edited_by,
+        reason: row.reason,
+        patch: row.patch,
+        before: Payload::read(&row.before),
+        after: Payload::read(&row.after),
+        correction: row.correction,
+    });
+    Ok(edit.collect())
+}
+
 /// The arguments that an outbox job had, from the event it published: that has the job's id.
 async fn logged_payload(tx: &mut Tx, id: &JobId) -> Result<Option<Box<RawValue>>, Error> {
     let Ok(event_id) = Ulid::from_string(id.as_str()) else { return Ok(None) };
-    let row = sqlx::query_as!(
-        LogRow,
-        r#"select position, id, type as event_type, source, subject, occurred_at, sequence, tenant_id, actor,
-                  correlation_id, causation_id, traceparent, data_version, data::text as "data!"
-           from kernel.events where id = $1"#,
-        Uuid::from(event_id)
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let payload = to_raw_value(&PublishEvent { event: row.into_envelope()? });
+    let Some(event) = store::committed(tx, Uuid::from(event_id)).await? else { return Ok(None) };
+    let payload = to_raw_value(&PublishEvent { event });
     Ok(Some(payload.map_err(|e| Error::Internal(format!("event of job {}: {e}", id.as_str())))?))
 }
 
@@ -280,6 +292,8 @@ impl JobRow {
             metadata: self.metadata,
             dead_letter,
             history: Vec::new(),
+            edits: Vec::new(),
+            version: 0,
         }
     }
 }

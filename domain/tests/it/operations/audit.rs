@@ -37,7 +37,7 @@ impl Site {
         id
     }
 
-    async fn records(&self, filter: AuditFilter) -> Vec<AuditRecord> {
+    pub(super) async fn records(&self, filter: AuditFilter) -> Vec<AuditRecord> {
         self.fetch(ListAuditRecords { filter, ..ListAuditRecords::default() }).await.unwrap().data
     }
 
@@ -88,6 +88,7 @@ async fn every_command_of_operators_leaves_one_record(pool: PgPool) {
         site.leaves(AddDemoJobs::default()).await,
         site.leaves(RestoreDeadLetter { id: b.clone(), reason: reason("after all") }).await,
         site.leaves(ArchiveDeadLetter { id: b, reason: reason("settled") }).await,
+        site.leaves(super::edits::edit(&site.dead_demo().await, json!({"hello": "world"}))).await,
     ];
     let ids = vec![c.clone(), a.clone(), JobId::new("unknown")];
     let (which, limit) = (WhichDeadLetters::Ids(ids), RetryLimit::new(9, "").unwrap());
@@ -113,6 +114,7 @@ async fn every_command_of_operators_leaves_one_record(pool: PgPool) {
         "add_demo_jobs",
         "restore_dead_letter",
         "archive_dead_letter",
+        "edit_dead_letter",
         "retry_dead_letters",
         "start_replay",
         "pause_replay",

@@ -125,6 +125,31 @@ async fn an_event_that_commits_late_is_not_skipped(owner: PgPool) {
     assert_eq!(db.count(&skipped).await, 0);
 }
 
+/// One in the place of the first event.
+const CORRECTION: &str =
+    "insert into kernel.events (id, type, source, subject, occurred_at, module, aggregate_id, sequence, tenant_id, actor,
+        correlation_id, causation_id, data, job_id, corrects)
+    select gen_random_uuid(), type, source, subject, occurred_at, module, aggregate_id, sequence, tenant_id, 'ada',
+        correlation_id, id::text, data, 'none', id
+    from kernel.events order by position limit 1";
+
+#[sqlx::test(migrations = false)]
+async fn of_an_event_that_was_corrected_only_the_correction_is_handed_over(owner: PgPool) {
+    let db = database(owner, quick()).await;
+    emit(&db.api, &customers(2), 1..=1).await;
+    sqlx::query(CORRECTION).execute(&db.owner).await.unwrap();
+    let id = begin(&db, to(FIRST)).await;
+    step(&db, id).await;
+    let done = get(&db, id).await;
+    assert_eq!((done.state, done.matched, done.handed_over), (ReplayState::Completed, 2, 2));
+    let left_out =
+        "select count(*) from kernel.events e where exists (select from kernel.events c where c.corrects = e.id)
+                    and not exists (select from kernel.inbox i where i.event_id = e.id::text)";
+    assert_eq!(db.count(left_out).await, 1);
+    let counts = CountReplay { consumer: SearchText::parse(FIRST, "").unwrap(), filter: ReplayFilter::default() };
+    assert_eq!(domain::fetch(&db.api, &admin(), counts).await.unwrap().matched, 2);
+}
+
 #[sqlx::test(migrations = false)]
 async fn a_new_group_gets_everything_in_order_and_the_others_nothing(owner: PgPool) {
     let db = database(owner, quick()).await;
