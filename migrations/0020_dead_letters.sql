@@ -159,3 +159,115 @@ as $$
     order by e.position
     limit p_limit
 $$;
+
+-- 3. Retention: how long what has ended is kept, per queue and state -----------------------------
+--
+-- The workers say how long, from their configuration; each function deletes p_limit rows at most, of those
+-- that nobody else is deleting or bringing back. With the owner's rights: history is append-only for
+-- everybody else. Whole days of jobs.completed are dropped once the longest time of any queue is over.
+
+drop function jobs.expire_attempts(integer);
+drop index jobs.attempts_ended_at_idx;
+create index attempts_queue_ended_at_idx on jobs.attempts (queue, ended_at);
+create index edits_queue_idx on jobs.edits (queue, edited_at);
+create index completed_cancelled_queue_idx on jobs.completed (queue, completed_at) where state = 'cancelled';
+create index dead_letters_discarded_idx on jobs.dead_letters (queue, discarded_at) where discarded_at is not null;
+
+-- Completed or cancelled jobs (p_state) of a queue that ended more than p_keep_days ago. Returns how many it deleted.
+create function jobs.expire_completed(p_queue text, p_state text, p_keep_days integer, p_limit integer) returns integer
+    language plpgsql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
+    -- the indexes are of one state each
+    set plan_cache_mode = force_custom_plan
+as $$
+declare
+    expired integer;
+begin
+    if p_keep_days < 1 then
+        raise exception 'p_keep_days must be at least 1, got %', p_keep_days;
+    end if;
+    with old as (
+        select c.id, c.completed_at from jobs.completed c
+        where c.queue = p_queue and c.state = p_state and c.completed_at < now() - p_keep_days * interval '1 day'
+        order by c.completed_at limit p_limit
+        for update skip locked
+    )
+    delete from jobs.completed c using old where c.id = old.id and c.completed_at = old.completed_at;
+    get diagnostics expired = row_count;
+    return expired;
+end
+$$;
+
+-- Discarded or archived dead letters (p_state) of a queue that were put away more than p_keep_days ago.
+create function jobs.expire_dead_letters(p_queue text, p_state text, p_keep_days integer, p_limit integer) returns integer
+    language plpgsql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_custom_plan
+as $$
+declare
+    expired integer;
+begin
+    if p_keep_days < 1 then
+        raise exception 'p_keep_days must be at least 1, got %', p_keep_days;
+    end if;
+    if p_state = 'discarded' then
+        delete from jobs.dead_letters where id in (
+            select d.id from jobs.dead_letters d
+            where d.queue = p_queue and d.discarded_at < now() - p_keep_days * interval '1 day'
+            order by d.discarded_at limit p_limit
+            for update skip locked);
+    elsif p_state = 'archived' then
+        delete from jobs.dead_letters where id in (
+            select d.id from jobs.dead_letters d
+            where d.queue = p_queue and d.archived_at < now() - p_keep_days * interval '1 day'
+            order by d.archived_at limit p_limit
+            for update skip locked);
+    else
+        raise exception 'p_state must be discarded or archived, got %: others are left to do', p_state;
+    end if;
+    get diagnostics expired = row_count;
+    return expired;
+end
+$$;
+
+-- The histories of a queue's jobs that ended more than p_keep_days ago, and what was made of their payloads; what
+-- belongs to a live job or a dead letter stays.
+create function jobs.expire_history(p_queue text, p_keep_days integer, p_limit integer) returns integer
+    language plpgsql volatile security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_custom_plan
+as $$
+declare
+    expired integer;
+    edits integer;
+begin
+    if p_keep_days < 1 then
+        raise exception 'p_keep_days must be at least 1, got %', p_keep_days;
+    end if;
+    delete from jobs.attempts where position in (
+        select a.position from jobs.attempts a
+        where a.queue = p_queue and a.ended_at < now() - p_keep_days * interval '1 day'
+          and not exists (select from apalis.jobs j where j.id = a.job_id)
+          and not exists (select from jobs.dead_letters d where d.id = a.job_id)
+        order by a.ended_at limit p_limit
+        for update skip locked);
+    get diagnostics expired = row_count;
+    delete from jobs.edits where id in (
+        select e.id from jobs.edits e
+        where e.queue = p_queue and e.edited_at < now() - p_keep_days * interval '1 day'
+          and not exists (select from apalis.jobs j where j.id = e.job_id)
+          and not exists (select from jobs.dead_letters d where d.id = e.job_id)
+        order by e.edited_at limit p_limit
+        for update skip locked);
+    get diagnostics edits = row_count;
+    return greatest(expired, edits);
+end
+$$;
+
+revoke execute on function jobs.expire_completed(text, text, integer, integer),
+    jobs.expire_dead_letters(text, text, integer, integer), jobs.expire_history(text, integer, integer) from public;
+grant execute on function jobs.expire_completed(text, text, integer, integer),
+    jobs.expire_dead_letters(text, text, integer, integer), jobs.expire_history(text, integer, integer) to portal_worker;

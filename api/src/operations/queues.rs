@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::kernel::page::SearchText;
-use domain::operations::{COUNT_LIMIT, ListQueues, Pause, PauseQueue, Queue, QueueCounts, ResumeQueue};
+use domain::operations::{COUNT_LIMIT, ListQueues, Pause, PauseQueue, Queue, QueueCounts, ResumeQueue, Retention};
 use domain::{Db, Rejection};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,6 +48,7 @@ struct QueueBody {
     /// Over the last five minutes, or over the newest 10,000 jobs if those took less.
     #[schema(example = 120.0)]
     completed_per_minute: f64,
+    retention: RetentionBody,
     /// Null unless it is paused.
     #[schema(required = true)]
     paused: Option<PauseBody>,
@@ -79,6 +80,39 @@ struct CountsBody {
     archived: i64,
     /// Completed in the last 24 hours.
     completed_last_day: i64,
+}
+
+/// For how many days what has ended is kept, as this server is configured. Dead letters that are left to do stay until
+/// somebody does it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = QueueRetention)]
+struct RetentionBody {
+    #[schema(example = 7)]
+    completed_days: u16,
+    #[schema(example = 7)]
+    cancelled_days: u16,
+    /// Of dead letters.
+    #[schema(example = 7)]
+    discarded_days: u16,
+    /// Of dead letters; null: until somebody restores them.
+    #[schema(required = true)]
+    archived_days: Option<u16>,
+    /// Histories of jobs that are neither live nor dead letters.
+    #[schema(example = 7)]
+    attempts_days: u16,
+}
+
+impl From<Retention> for RetentionBody {
+    fn from(retention: Retention) -> Self {
+        Self {
+            completed_days: retention.completed_days,
+            cancelled_days: retention.cancelled_days,
+            discarded_days: retention.discarded_days,
+            archived_days: retention.archived_days,
+            attempts_days: retention.attempts_days,
+        }
+    }
 }
 
 /// A dependency that a queue's workers cannot reach: its jobs wait without using attempts.
@@ -118,6 +152,7 @@ impl From<Queue> for QueueBody {
             counts: queue.counts.into(),
             oldest_due_seconds: queue.oldest_due_seconds,
             completed_per_minute: queue.completed_per_minute,
+            retention: queue.retention.into(),
             paused: queue.pause.map(PauseBody::from),
             waiting: queue.waiting.map(|outage| OutageBody { dependency: outage.dependency, since: outage.since }),
         }

@@ -302,6 +302,9 @@ async fn queues_are_counted_paused_and_resumed(pool: PgPool) {
     let counts = json!({"pending": 0, "scheduled": 2, "running": 0, "retrying": 0, "blocked": 0, "waiting": 0, "dead": 2,
         "archived": 0, "completedLastDay": 0});
     assert_eq!(queues["data"][0]["counts"], counts);
+    let retention = json!({"completedDays": 7, "cancelledDays": 7, "discardedDays": 7, "archivedDays": null,
+        "attemptsDays": 7});
+    assert_eq!(queues["data"][0]["retention"], retention);
     assert_eq!(queues["data"][0]["paused"]["by"], "seed");
     assert_eq!(queues["data"][1]["paused"], Value::Null);
     assert!(queues["data"][1]["oldestDueSeconds"].as_f64().unwrap() < 60.0);

@@ -38,6 +38,16 @@ pub struct QueuePolicy {
     pub keep_payload: bool,
     /// Crashes of a worker while it runs a job alone, before the job is quarantined.
     pub max_crashes: u32,
+    /// A completed job is kept for so many days.
+    pub keep_completed_days: u16,
+    /// A job that was cancelled.
+    pub keep_cancelled_days: u16,
+    /// A dead letter that was dropped. One that is left to do stays until somebody does it.
+    pub keep_discarded_days: u16,
+    /// A dead letter that was archived; 0: until somebody restores it.
+    pub keep_archived_days: u16,
+    /// What happened to a job, once it is neither live nor a dead letter.
+    pub keep_attempts_days: u16,
 }
 
 /// What becomes of jobs while their dependency is unreachable.
@@ -65,6 +75,11 @@ impl Default for QueuePolicy {
             hold_key_on_dead_letter: false,
             keep_payload: true,
             max_crashes: 3,
+            keep_completed_days: 7,
+            keep_cancelled_days: 7,
+            keep_discarded_days: 7,
+            keep_archived_days: 0,
+            keep_attempts_days: 7,
         }
     }
 }
@@ -89,6 +104,13 @@ impl QueuePolicies {
     pub fn of(&self, queue: &str) -> QueuePolicy {
         self.0.get(queue).cloned().unwrap_or_default()
     }
+
+    /// For how many days completed or cancelled jobs of any queue are kept, those of queues without a section too.
+    pub fn longest_completed_days(&self) -> u16 {
+        let default = QueuePolicy::default();
+        let all = self.0.values().chain([&default]);
+        all.map(|policy| policy.keep_completed_days.max(policy.keep_cancelled_days)).max().unwrap_or(1)
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +131,20 @@ mod tests {
         assert_eq!(policy.backoff(1, -1.0), Duration::from_secs(27));
         let wild = QueuePolicy { backoff_jitter: 5.0, ..QueuePolicy::default() };
         assert_eq!(wild.backoff(1, -1.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_longest_time_of_any_queue_decides_and_that_of_those_without_a_section_too() {
+        let with = |completed, cancelled| {
+            let policy = QueuePolicy {
+                keep_completed_days: completed,
+                keep_cancelled_days: cancelled,
+                ..QueuePolicy::default()
+            };
+            QueuePolicies(BTreeMap::from([("outbox".to_owned(), policy)])).longest_completed_days()
+        };
+        assert_eq!([with(1, 2), with(30, 2), with(1, 20)], [7, 30, 20]);
+        assert_eq!(QueuePolicies::default().longest_completed_days(), 7);
     }
 
     #[test]

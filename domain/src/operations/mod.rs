@@ -53,7 +53,8 @@ pub use commands::{
 pub use model::{
     Attempt, AttemptOutcome, AuditFilter, AuditRecord, Carries, DeadLetter, DeadReason, Edit, EventKind, JobDetail,
     JobFilter, JobId, JobKind, JobState, JobSummary, Outage, Pause, Payload, PayloadSource, PutAway, Queue,
-    QueueCounts, Reason, Retried, RetryResult, Step, Timeline, TimelineEntry, TimelineOf, Worker, WorkerState,
+    QueueCounts, Reason, Retention, Retried, RetryResult, Step, Timeline, TimelineEntry, TimelineOf, Worker,
+    WorkerState,
 };
 pub use queries::{
     COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListAuditRecords, ListDeadLetters, ListJobs, ListQueues,

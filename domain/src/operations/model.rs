@@ -18,7 +18,7 @@ pub use job::{
     RetryResult,
 };
 pub use kind::{Carries, EventKind, JobKind};
-pub use queue::{Outage, Pause, Queue, QueueCounts, Worker, WorkerState};
+pub use queue::{Outage, Pause, Queue, QueueCounts, Retention, Worker, WorkerState};
 pub use record::{AuditFilter, AuditRecord};
 pub use state::{DeadReason, JobState};
 pub use timeline::{Step, Timeline, TimelineEntry, TimelineOf};

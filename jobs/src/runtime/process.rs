@@ -163,7 +163,7 @@ impl Generation {
         tasks.spawn(liveness::beat(own.clone(), self.worker.clone(), settings.clone(), lost));
         tasks.spawn(liveness::observe(own, self.runtime.clone(), self.worker.clone()));
         tasks.spawn(doorbell::listen(db.clone(), self.queues.clone()));
-        tasks.spawn(retention::run(db.clone(), settings.retention_days));
+        tasks.spawn(retention::run(db.clone()));
         tasks
     }
 

@@ -18,8 +18,6 @@ pub struct Settings {
     pub observe: Duration,
     /// At a stop, jobs in execution may take this long to finish; then they are handed back.
     pub shutdown_timeout: Duration,
-    /// Completed jobs and histories are kept this many days.
-    pub retention_days: u16,
 }
 
 impl Settings {
@@ -38,7 +36,6 @@ impl Default for Settings {
             dead_after: Duration::from_secs(15),
             observe: Duration::from_secs(1),
             shutdown_timeout: Duration::from_secs(8),
-            retention_days: 7,
         }
     }
 }

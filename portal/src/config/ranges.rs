@@ -7,7 +7,7 @@ use super::error::Error;
 use super::layers::Layers;
 
 /// Key, smallest and greatest value.
-pub(super) const RANGES: [(&str, f64, f64); 43] = [
+pub(super) const RANGES: [(&str, f64, f64); 45] = [
     ("http.body_limit_bytes", 1024.0, 104_857_600.0),
     ("http.request_timeout_ms", 100.0, 300_000.0),
     ("http.header_read_timeout_ms", 100.0, 300_000.0),
@@ -33,7 +33,6 @@ pub(super) const RANGES: [(&str, f64, f64); 43] = [
     ("worker.dead_after_ms", 300.0, 600_000.0),
     ("worker.observe_ms", 100.0, 60_000.0),
     ("worker.shutdown_timeout_ms", 0.0, 600_000.0),
-    ("worker.retention_days", 1.0, 3650.0),
     ("notifications.customer_timeout_ms", 100.0, 20_000.0),
     ("notifications.customer_max_bytes", 256.0, 10_485_760.0),
     ("notifications.customer_attempts", 1.0, 1000.0),
@@ -51,6 +50,11 @@ pub(super) const RANGES: [(&str, f64, f64); 43] = [
     ("queues.*.backoff_jitter", 0.0, 1.0),
     ("queues.*.timeout_ms", 100.0, 86_400_000.0),
     ("queues.*.max_crashes", 1.0, 100.0),
+    ("queues.*.keep_completed_days", 1.0, 3650.0),
+    ("queues.*.keep_cancelled_days", 1.0, 3650.0),
+    ("queues.*.keep_discarded_days", 1.0, 3650.0),
+    ("queues.*.keep_archived_days", 0.0, 3650.0),
+    ("queues.*.keep_attempts_days", 1.0, 3650.0),
 ];
 
 /// The first number that is out of its range.

@@ -90,7 +90,6 @@ pub(crate) struct Worker {
     pub(crate) dead_after_ms: u64,
     pub(crate) observe_ms: u64,
     pub(crate) shutdown_timeout_ms: u64,
-    pub(crate) retention_days: u16,
 }
 
 /// `[notifications]`.
@@ -233,7 +232,6 @@ impl Worker {
             dead_after: Duration::from_millis(self.dead_after_ms),
             observe: Duration::from_millis(self.observe_ms),
             shutdown_timeout: Duration::from_millis(self.shutdown_timeout_ms),
-            retention_days: self.retention_days,
         }
     }
 }

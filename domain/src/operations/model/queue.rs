@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::kernel::policy::QueuePolicy;
+
 /// A queue, now.
 #[derive(Debug, Clone)]
 pub struct Queue {
@@ -18,6 +20,35 @@ pub struct Queue {
     /// Jobs completed per minute: over the last five minutes, or over the newest 10,000 if those
     /// took less.
     pub completed_per_minute: f64,
+    /// How long what has ended is kept, as this process is configured.
+    pub retention: Retention,
+}
+
+/// For how many days what has ended in a queue is kept. Dead letters that are left to do stay until somebody does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Completed jobs.
+    pub completed_days: u16,
+    /// Cancelled ones.
+    pub cancelled_days: u16,
+    /// Discarded dead letters.
+    pub discarded_days: u16,
+    /// Archived ones; none: until somebody restores them.
+    pub archived_days: Option<u16>,
+    /// Histories of jobs that are neither live nor dead letters.
+    pub attempts_days: u16,
+}
+
+impl From<QueuePolicy> for Retention {
+    fn from(policy: QueuePolicy) -> Self {
+        Self {
+            completed_days: policy.keep_completed_days,
+            cancelled_days: policy.keep_cancelled_days,
+            discarded_days: policy.keep_discarded_days,
+            archived_days: (policy.keep_archived_days > 0).then_some(policy.keep_archived_days),
+            attempts_days: policy.keep_attempts_days,
+        }
+    }
 }
 
 /// A dependency that a queue's workers cannot reach.

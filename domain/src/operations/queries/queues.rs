@@ -6,7 +6,7 @@ use crate::kernel::command::Query;
 use crate::kernel::error::Error;
 use crate::kernel::tx::Tx;
 
-use crate::operations::model::{Outage, Pause, Queue, QueueCounts, Worker, WorkerState};
+use crate::operations::model::{Outage, Pause, Queue, QueueCounts, Retention, Worker, WorkerState};
 
 /// Counting stops here: a count of this many means so many or more. It keeps the answer quick
 /// however full a queue is.
@@ -59,7 +59,12 @@ impl Query for ListQueues {
     async fn fetch(self, tx: &mut Tx) -> Result<Vec<Queue>, Error> {
         let rows =
             sqlx::query_file_as!(QueueRow, "src/operations/queues.sql", COUNT_LIMIT).fetch_all(tx.conn()).await?;
-        Ok(rows.into_iter().map(Queue::from).collect())
+        let db = tx.db().clone();
+        let queue = |row: QueueRow| {
+            let retention = Retention::from(db.policy(&row.name));
+            row.into_queue(retention)
+        };
+        Ok(rows.into_iter().map(queue).collect())
     }
 }
 
@@ -72,27 +77,28 @@ impl Query for ListWorkers {
     }
 }
 
-impl From<QueueRow> for Queue {
-    fn from(row: QueueRow) -> Self {
+impl QueueRow {
+    fn into_queue(self, retention: Retention) -> Queue {
         // all or none, by the constraint queues_pause_complete
-        let pause = row.paused_at.zip(row.paused_by).zip(row.pause_reason);
-        Self {
-            name: row.name,
+        let pause = self.paused_at.zip(self.paused_by).zip(self.pause_reason);
+        Queue {
+            name: self.name,
             pause: pause.map(|((at, by), reason)| Pause { at, by, reason }),
-            waiting: row.waiting_for.zip(row.waiting_since).map(|(dependency, since)| Outage { dependency, since }),
+            waiting: self.waiting_for.zip(self.waiting_since).map(|(dependency, since)| Outage { dependency, since }),
             counts: QueueCounts {
-                pending: row.pending,
-                scheduled: row.scheduled,
-                running: row.running,
-                retrying: row.retrying,
-                blocked: row.blocked,
-                waiting: row.waiting,
-                dead: row.dead,
-                archived: row.archived,
-                completed_last_day: row.completed_last_day,
+                pending: self.pending,
+                scheduled: self.scheduled,
+                running: self.running,
+                retrying: self.retrying,
+                blocked: self.blocked,
+                waiting: self.waiting,
+                dead: self.dead,
+                archived: self.archived,
+                completed_last_day: self.completed_last_day,
             },
-            oldest_due_seconds: row.oldest_due_seconds,
-            completed_per_minute: row.completed_per_minute,
+            oldest_due_seconds: self.oldest_due_seconds,
+            completed_per_minute: self.completed_per_minute,
+            retention,
         }
     }
 }

@@ -7,6 +7,7 @@ mod fence;
 mod hot_keys;
 mod ordering;
 mod processes;
+mod retention;
 mod serving;
 mod silence;
 mod stock;

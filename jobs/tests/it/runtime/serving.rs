@@ -246,23 +246,3 @@ async fn the_outbox_may_drop_payloads_and_partitions_are_there_days_ahead(owner:
     let ahead = "select count(*) from pg_class where relname = 'completed_' || to_char(current_date + 7, 'YYYYMMDD')";
     assert_eq!(db.count(ahead).await, 1);
 }
-
-#[sqlx::test(migrations = false)]
-async fn old_partitions_and_histories_go_and_what_is_still_needed_stays(owner: PgPool) {
-    let db = TestDb::new(owner, quick()).await;
-    sqlx::raw_sql(
-        "create table jobs.completed_20200101 partition of jobs.completed for values from ('2020-01-01') to ('2020-01-02');
-         insert into jobs.attempts (job_id, queue, kind, attempt, outcome, actor, ended_at) values
-             ('gone', 'test', 'task.v1', 1, 'failed', 'w', now() - interval '30 days'),
-             ('live', 'test', 'task.v1', 1, 'failed', 'w', now() - interval '30 days'),
-             ('new', 'test', 'task.v1', 1, 'failed', 'w', now());
-         insert into apalis.jobs (id, job_type, job) values ('live', 'other', '');",
-    )
-    .execute(&db.owner)
-    .await
-    .unwrap();
-    let worker = Running::start(&db.worker, settings(), async |_, _| Ok(()));
-    db.until("select count(*) from jobs.attempts", 2).await;
-    assert_eq!(db.count("select count(*) from pg_class where relname = 'completed_20200101'").await, 0);
-    worker.stop().await;
-}
