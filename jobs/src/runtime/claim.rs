@@ -167,15 +167,16 @@ pub(crate) async fn release(db: &Db, worker: &str, jobs: &[ClaimedJob]) -> sqlx:
 /// Hands back what a worker holds in a queue without knowing it: jobs of a claim whose answer it
 /// never got. `known` are the ids it does know. Claims of earlier turns are over then: the server may
 /// still work on one after the connection broke, and a line may deliver one long after it was given up.
+/// None when another queue of the worker has done so with a later turn meanwhile: nothing was handed back then.
 pub(crate) async fn release_unknown(
     db: &Db,
     queue: &str,
     worker: &str,
     known: &[String],
     turn: i64,
-) -> sqlx::Result<i64> {
+) -> sqlx::Result<Option<i64>> {
     let release = async |conn: &mut PgConnection| {
-        sqlx::query_scalar!(r#"select jobs.release_unknown($1, $2, $3, $4) as "released!""#, queue, worker, known, turn)
+        sqlx::query_scalar!("select jobs.release_unknown($1, $2, $3, $4) as released", queue, worker, known, turn)
             .fetch_one(conn)
             .await
     };

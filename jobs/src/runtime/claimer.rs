@@ -152,8 +152,10 @@ async fn hand_back_unknown(queue: &Queue) {
     while !queue.stop.is_cancelled() {
         let known = queue.dispatch().held_ids();
         match claim::release_unknown(&queue.db, &queue.name, &queue.worker, &known, queue.next_turn()).await {
-            Ok(0) => return,
-            Ok(jobs) => {
+            // with a new turn
+            Ok(None) => {}
+            Ok(Some(0)) => return,
+            Ok(Some(jobs)) => {
                 return tracing::warn!(queue = queue.name, jobs, "handed back jobs of a claim whose answer was lost");
             }
             Err(_) => {

@@ -88,8 +88,8 @@ async fn a_doorbell_that_fell_silent_is_heard_again(owner: PgPool) {
     worker.stop().await;
 }
 
-async fn release_unknown(db: &TestDb, known: &[String], turn: i64) -> i64 {
-    let release = sqlx::query_scalar("select jobs.release_unknown($1, 'w', $2, $3)").bind(QUEUE);
+async fn release_unknown(db: &TestDb, queue: &str, known: &[String], turn: i64) -> Option<i64> {
+    let release = sqlx::query_scalar("select jobs.release_unknown($1, 'w', $2, $3)").bind(queue);
     release.bind(known).bind(turn).fetch_one(db.worker.pool()).await.unwrap()
 }
 
@@ -99,7 +99,7 @@ async fn a_claim_that_was_given_up_takes_nothing_when_it_arrives_after_all(owner
     let db = TestDb::new(owner, quick()).await;
     register(&db, &["w"]).await;
     db.enqueue(&[None, None]).await;
-    assert_eq!(release_unknown(&db, &[], 2).await, 0);
+    assert_eq!(release_unknown(&db, QUEUE, &[], 2).await, Some(0));
     let claimed =
         |turn: i64| sqlx::query_scalar("select count(*) from jobs.claim($1, 'w', 1, 1, $2)").bind(QUEUE).bind(turn);
     let late: i64 = claimed(1).fetch_one(db.worker.pool()).await.unwrap();
@@ -115,7 +115,23 @@ async fn handing_back_that_was_given_up_hands_back_nothing_when_it_arrives_after
     db.enqueue(&[None, None]).await;
     let known = claim(db.worker.pool(), "w", 1).await;
     claim(db.worker.pool(), "w", 1).await;
-    assert_eq!(release_unknown(&db, &known, 2).await, 1);
-    assert_eq!(release_unknown(&db, &[], 1).await, 0);
+    assert_eq!(release_unknown(&db, QUEUE, &known, 2).await, Some(1));
+    assert_eq!(release_unknown(&db, QUEUE, &[], 1).await, None);
     assert_eq!(db.count("select count(*) from apalis.jobs where lock_by = 'w'").await, 1);
+}
+
+/// All queues of a worker lose their answers at the same moment, and the turn of one overtakes that of another: that
+/// one has to ask again, or it would go on without the jobs that it holds and does not know.
+#[sqlx::test(migrations = false)]
+async fn handing_back_that_another_queue_overtook_says_so(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    register(&db, &["w"]).await;
+    db.enqueue(&[None]).await;
+    claim(db.worker.pool(), "w", 1).await;
+    assert_eq!(release_unknown(&db, "another", &[], 3).await, Some(0));
+    assert_eq!(release_unknown(&db, QUEUE, &[], 2).await, None);
+    assert_eq!(db.count("select count(*) from apalis.jobs where lock_by = 'w'").await, 1);
+    assert_eq!(release_unknown(&db, QUEUE, &[], 4).await, Some(1));
+    sqlx::query("delete from jobs.workers").execute(&db.owner).await.unwrap();
+    assert_eq!(release_unknown(&db, QUEUE, &[], 5).await, Some(0), "a worker that is forgotten holds nothing");
 }
