@@ -22,7 +22,7 @@ alter table jobs.attempts add constraint attempts_outcome_known check (outcome i
 --   next_run_at  when a job that is not running is due
 --   started_at   of the last attempt, as far as known;  ended_at: completed, cancelled or dead since
 --   blocked_by   the first job that holds back a blocked one
---   error        what it failed with last
+--   error        what it failed with last;  fingerprint: of that, once an attempt has failed
 --   waiting_for  what it was handed back for, or what its queue waits for
 --   the state of a dead letter is that of the index dead_letters_state_idx, word for word
 create or replace view jobs.overview with (security_invoker = true) as
@@ -66,6 +66,9 @@ select 'live'::text as place, j.id, j.job_type as queue, coalesce(j.kind, j.job_
        j.job as payload, coalesce(hstore_to_jsonb(j.metadata), '{}') as metadata,
        null::text as reason, null::boolean as holds_key,
        null::timestamptz as discarded_at, null::text as discarded_by, null::text as discard_reason,
+       case when j.attempts > 0 or j.crashes > 0 then (
+           select e.fingerprint from jobs.last_errors e where e.job_id = j.id)
+       end as fingerprint,
        null::timestamptz as archived_at, null::text as archived_by, null::text as archive_reason
 from apalis.jobs j
 left join jobs.queues w on w.name = j.job_type
@@ -78,6 +81,7 @@ select 'completed', c.id, c.queue, c.kind, c.seq, c.state,
        c.error,
        c.payload, null,
        null, null, null, null, null,
+       null,
        null, null, null
 from jobs.completed c
 union all
@@ -90,6 +94,7 @@ select 'dead', d.id, d.queue, d.kind, d.seq,
        d.error,
        d.payload, d.metadata,
        d.reason, d.holds_key, d.discarded_at, d.discarded_by, d.discard_reason,
+       d.fingerprint,
        d.archived_at, d.archived_by, d.archive_reason
 from jobs.dead_letters d;
 
@@ -98,6 +103,9 @@ create index dead_letters_state_idx on jobs.dead_letters
     ((case when discarded_at is not null then 'discarded' when archived_at is not null then 'archived' else 'dead' end), id);
 drop index jobs.dead_letters_open_idx;
 create index dead_letters_open_idx on jobs.dead_letters (queue) where discarded_at is null and archived_at is null;
+drop index jobs.dead_letters_groups_idx;
+create index dead_letters_groups_idx on jobs.dead_letters (fingerprint, tenant_id, subject)
+    include (queue, kind, reason, id, died_at) where discarded_at is null and archived_at is null;
 create index dead_letters_archived_idx on jobs.dead_letters (queue, archived_at) where archived_at is not null;
 
 -- 2. Edited: a payload that was wrong is corrected and retried ----------------------------------

@@ -196,7 +196,7 @@ async fn discard_dead_letter(
     responses(
         (status = 200, description = "The job as it is now.", body = JobBody),
         (status = 404, description = "`dead_letter_not_found`"),
-        (status = 409, description = "`dead_letter_not_put_away`: it is neither archived nor discarded."),
+        (status = 409, description = "`dead_letter_not_put_away`: it is neither archived nor discarded; `dead_letter_corrected`: another event has taken the place of its own."),
     ))]
 async fn restore_dead_letter(
     Admin(ctx): Admin,

@@ -1,5 +1,6 @@
 //! `/v1/admin` on the wire. What the commands do is tested in `domain`.
 
+mod groups;
 mod handled;
 mod stories;
 
@@ -75,7 +76,7 @@ async fn every_admin_example_works_as_it_stands(pool: PgPool) {
         o.path.starts_with("/v1/admin") && o.path != "/v1/admin/timeline" && !o.path.contains("/replays/{id}")
     });
     let admin: Vec<_> = admin.collect();
-    assert_eq!(admin.len(), 19);
+    assert_eq!(admin.len(), 20);
     for operation in admin {
         let mut call = app.call(&operation.method, &operation.example_path).role(ADMIN);
         if let Some(body) = &operation.example_body {

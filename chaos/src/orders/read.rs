@@ -155,7 +155,7 @@ pub(crate) async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>> {
          from jobs.dead_letters d
          left join kernel.inbox i on i.job_id = d.id
          left join kernel.events e on e.id::text = i.event_id
-         where d.discarded_at is null order by d.id",
+         where d.discarded_at is null and d.archived_at is null order by d.id",
     )
     .fetch_all(pool)
     .await?;

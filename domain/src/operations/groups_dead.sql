@@ -7,7 +7,7 @@ with tenants as materialized (
     select d.fingerprint, d.tenant_id, count(*)::integer as jobs, min(d.died_at) as first_seen,
            max(d.died_at) as last_seen
     from jobs.dead_letters d
-    where d.discarded_at is null
+    where d.discarded_at is null and d.archived_at is null
       and ($1::text is null or d.queue = $1)
       and ($2::text is null or d.kind = $2)
       and ($3::text is null or d.tenant_id = $3)
@@ -39,13 +39,13 @@ select p.fingerprint as "fingerprint!", p.jobs as "count!", p.first_seen as "fir
              order by t.jobs desc, t.tenant_id limit 5) as "first_tenants!",
        array(select d.subject
              from (select distinct d.tenant_id, d.subject from jobs.dead_letters d
-                   where d.fingerprint = p.fingerprint and d.discarded_at is null and d.subject is not null
+                   where d.fingerprint = p.fingerprint and d.discarded_at is null and d.archived_at is null and d.subject is not null
                      and ($3::text is null or d.tenant_id = $3)
                      and ($4::text is null or d.reason = $4)
                    order by d.tenant_id, d.subject limit 5) d) as "first_subjects!",
        (select count(*)
         from (select distinct d.tenant_id, d.subject from jobs.dead_letters d
-              where d.fingerprint = p.fingerprint and d.discarded_at is null and d.subject is not null
+              where d.fingerprint = p.fingerprint and d.discarded_at is null and d.archived_at is null and d.subject is not null
                 and ($3::text is null or d.tenant_id = $3)
                 and ($4::text is null or d.reason = $4)
               limit $10) d) as "subjects!"
@@ -53,7 +53,7 @@ from page p
 cross join lateral (
     select d.id, d.queue, d.kind, d.reason, d.error_class, d.error
     from jobs.dead_letters d
-    where d.fingerprint = p.fingerprint and d.discarded_at is null
+    where d.fingerprint = p.fingerprint and d.discarded_at is null and d.archived_at is null
       and ($3::text is null or d.tenant_id = $3)
       and ($4::text is null or d.reason = $4)
     order by d.id desc limit 1) s

@@ -27,8 +27,10 @@
 //! | `job_running` | conflict | cancelling a job that a worker holds |
 //! | `job_finished` | conflict | cancelling a job that has ended |
 //! | `dead_letter_not_found` | not found | no such job, or asking for one that is no dead letter |
+//! | `reason_not_dead` | invalid | grouping jobs that are retried by the reason of dead letters |
 //! | `dead_letter_not_dead` | conflict | retrying, archiving or discarding a job that is not dead (any more) |
 //! | `dead_letter_not_put_away` | conflict | restoring a job that is neither archived nor discarded |
+//! | `dead_letter_corrected` | conflict | restoring the dead letter of an event that another has taken the place of |
 //! | `version_conflict` | precondition | editing a dead letter that something has happened to since it was read |
 //! | `payload_not_json` | conflict | editing a payload that is no JSON object |
 //! | `job_kind_unknown`, `event_type_unknown` | conflict | editing what this release could not check |
@@ -51,12 +53,13 @@ pub use commands::{
     RestoreDeadLetter, ResumeQueue, RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
 pub use model::{
-    Attempt, AttemptOutcome, AuditFilter, AuditRecord, Carries, DeadLetter, DeadReason, Edit, EventKind, JobDetail,
-    JobFilter, JobId, JobKind, JobState, JobSummary, Outage, Pause, Payload, PayloadSource, PutAway, Queue,
-    QueueCounts, Reason, Retention, Retried, RetryResult, Step, Timeline, TimelineEntry, TimelineOf, Worker,
+    Affected, Attempt, AttemptOutcome, AuditFilter, AuditRecord, Carries, DeadLetter, DeadLoad, DeadReason, Edit,
+    EventKind, FailureGroup, Fingerprint, GroupFilter, GroupSort, GroupState, JobDetail, JobFilter, JobId, JobKind,
+    JobState, JobSummary, Load, Outage, Pause, Payload, PayloadSource, PutAway, Queue, QueueCounts, QueueLoad, Reason,
+    Retention, Retried, RetryResult, Sample, Step, TenantLoad, Timeline, TimelineEntry, TimelineOf, Worker,
     WorkerState,
 };
 pub use queries::{
-    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListAuditRecords, ListDeadLetters, ListJobs, ListQueues,
-    ListWorkers, MOST_ENTRIES,
+    COUNT_LIMIT, GetDeadLetter, GetJob, GetTimeline, ListAuditRecords, ListDeadLetters, ListFailureGroups, ListJobs,
+    ListQueues, ListWorkers, MOST_ENTRIES, ReadLoad,
 };

@@ -5,6 +5,7 @@ mod fingerprint;
 mod group;
 mod job;
 mod kind;
+mod load;
 mod queue;
 mod record;
 mod state;
@@ -18,6 +19,7 @@ pub use job::{
     RetryResult,
 };
 pub use kind::{Carries, EventKind, JobKind};
+pub use load::{DeadLoad, Load, QueueLoad, StateLoad, TenantLoad};
 pub use queue::{Outage, Pause, Queue, QueueCounts, Retention, Worker, WorkerState};
 pub use record::{AuditFilter, AuditRecord};
 pub use state::{DeadReason, JobState};

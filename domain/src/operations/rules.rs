@@ -2,6 +2,8 @@
 
 mod edits;
 
+use uuid::Uuid;
+
 use crate::kernel::error::Rejection;
 
 use super::model::{GroupFilter, GroupState, JobFilter, JobState};
@@ -54,10 +56,17 @@ pub(super) fn is_dead(state: JobState) -> Result<(), Rejection> {
     }
 }
 
-/// Only what was put away can be brought back.
-pub(super) fn can_be_restored(state: JobState) -> Result<(), Rejection> {
+/// Only what was put away can be brought back; but not what another event has taken the place of: it would be
+/// published after its correction.
+pub(super) fn can_be_restored(state: JobState, correction: Option<Uuid>) -> Result<(), Rejection> {
     match state {
-        JobState::Archived | JobState::Discarded => Ok(()),
+        JobState::Archived | JobState::Discarded => match correction {
+            None => Ok(()),
+            Some(event) => Err(Rejection::conflict(
+                "dead_letter_corrected",
+                format!("event {event} was published in its place, or will be: to say something else, change that one"),
+            )),
+        },
         state => Err(Rejection::conflict(
             "dead_letter_not_put_away",
             format!("there is nothing to restore: the job is neither archived nor discarded, it is {}", state.as_str()),
@@ -165,10 +174,13 @@ mod tests {
 
     #[test]
     fn what_was_put_away_can_be_restored() {
-        assert_eq!(allowed(can_be_restored), ["archived", "discarded"]);
+        let restored = |state| can_be_restored(state, None);
+        assert_eq!(allowed(restored), ["archived", "discarded"]);
         for state in [JobState::Dead, JobState::Completed, JobState::Retrying] {
-            assert_eq!(code(can_be_restored, state), "dead_letter_not_put_away");
+            assert_eq!(code(restored, state), "dead_letter_not_put_away");
         }
+        let corrected = can_be_restored(JobState::Discarded, Some(Uuid::nil())).unwrap_err();
+        assert_eq!(corrected.code, "dead_letter_corrected");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::kernel::tx::Tx;
 
 use super::model::{JobId, JobState, Pause, Reason};
 
-pub(super) use edits::{Edited, committed, keep_edit, payload, set_payload, version};
+pub(super) use edits::{Edited, committed, correction, keep_edit, payload, set_payload, version};
 
 /// Where a job is, and what auditors are told of it.
 pub(super) struct Located {

@@ -4,6 +4,8 @@
 mod audit;
 mod dead_letters;
 mod edits;
+mod fingerprints;
+mod groups;
 mod jobs;
 mod lists;
 mod load;

@@ -35,6 +35,7 @@ impl Reading {
         let ctx = "metrics".parse::<Actor>().ok().map(|actor| Ctx {
             scope: sources.scope.clone(),
             actor,
+            roles: Vec::new(),
             correlation_id: CorrelationId::generate(),
             causation_id: "metrics".to_owned(),
             traceparent: None,

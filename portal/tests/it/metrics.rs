@@ -126,7 +126,7 @@ async fn the_document_says_what_is_exposed(pool: PgPool) {
             "portal_event_publish_duration_seconds_count{outcome=\"confirmed\"}",
             "portal_queue_jobs{queue=\"outbox\",state=\"retrying\"} 1\n",
             "portal_queue_tenant_depth{queue=\"outbox\",tenant=\"demo\"} 0\n",
-            "portal_dead_letters{class=\"connection\",queue=\"demo\"} 2\n",
+            "portal_dead_letters{class=\"connection\",queue=\"demo\"} 4\n",
             "portal_broker_up 1\n",
             "portal_broker_queue_messages{queue=\"stock\"}",
             "portal_database_up 1\n",

@@ -84,7 +84,7 @@ async fn demo_data_is_loaded_once_and_has_the_ids_of_the_examples(pool: PgPool) 
     // and jobs to try the operators' commands on, under the ids of the examples
     let statement = "select count(*) from (select id from apalis.jobs union all select id from jobs.dead_letters) j
         where id like '01JGFJJZ00E00800000000010_'";
-    assert_eq!(sqlx::query_scalar::<_, i64>(statement).fetch_one(&pool).await.unwrap(), 4);
+    assert_eq!(sqlx::query_scalar::<_, i64>(statement).fetch_one(&pool).await.unwrap(), 7);
 }
 
 #[sqlx::test(migrations = false)]

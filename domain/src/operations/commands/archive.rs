@@ -25,7 +25,7 @@ pub struct ArchiveDeadLetter {
 /// Makes an archived or discarded dead letter one to do again. It does not hold its key: what waited
 /// for it has gone on. Answers with the job as it is now.
 ///
-/// Rejected with `dead_letter_not_found` or `dead_letter_not_put_away`.
+/// Rejected with `dead_letter_not_found`, `dead_letter_not_put_away` or `dead_letter_corrected`.
 #[derive(Debug, Clone)]
 pub struct RestoreDeadLetter {
     /// Which.
@@ -54,7 +54,7 @@ impl Command for RestoreDeadLetter {
 
     async fn handle(self, tx: &mut Tx) -> Result<JobDetail, Error> {
         let before = locate_locked(tx, &self.id).await?;
-        rules::can_be_restored(before.state)?;
+        rules::can_be_restored(before.state, store::correction(tx, &self.id).await?)?;
         store::restore(tx, &self.id, &self.reason).await?;
         let job = queries::job(tx, &self.id).await?;
         recorded::dead_letter(tx, "restore_dead_letter", (&before, &job), &self.reason).await?;

@@ -35,6 +35,17 @@ pub(in crate::operations) async fn set_payload(tx: &mut Tx, id: &JobId, payload:
     super::expect_one(changed.rows_affected(), "edit")
 }
 
+/// The event that was committed in the place of the one that the job carries.
+pub(in crate::operations) async fn correction(tx: &mut Tx, id: &JobId) -> Result<Option<Uuid>, Error> {
+    let correction = sqlx::query_scalar!(
+        r#"select correction as "correction!" from jobs.edits where job_id = $1 and correction is not null"#,
+        id.as_str()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(correction)
+}
+
 /// What an operator made of a payload.
 pub(in crate::operations) struct Edited<'a> {
     pub(in crate::operations) id: &'a JobId,

@@ -26,11 +26,11 @@ pub(super) fn archive(id: &JobId) -> ArchiveDeadLetter {
     ArchiveDeadLetter { id: id.clone(), reason: reason("settled by hand") }
 }
 
-fn restore(id: &JobId) -> RestoreDeadLetter {
+pub(super) fn restore(id: &JobId) -> RestoreDeadLetter {
     RestoreDeadLetter { id: id.clone(), reason: reason("after all") }
 }
 
-fn retry_many(which: WhichDeadLetters, limit: u32) -> RetryDeadLetters {
+pub(super) fn retry_many(which: WhichDeadLetters, limit: u32) -> RetryDeadLetters {
     RetryDeadLetters { which, limit: RetryLimit::new(limit, "/limit").unwrap(), reason: reason("fixed") }
 }
 

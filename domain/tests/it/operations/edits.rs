@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use ulid::Ulid;
 use uuid::Uuid;
 
+use super::dead_letters::restore;
 use super::{Site, admin, reason, task};
 use crate::customers::{create, suspend};
 use crate::support::{ACME, Emitted, connect, rejection};
@@ -202,6 +203,7 @@ async fn a_committed_event_is_corrected_by_another_in_its_place(pool: PgPool) {
     site.complete(&correction).await;
     assert_eq!(site.published_next().await, [job_of(&later).as_str()]);
     site.rejects(rename(&id, "Ada King"), "dead_letter_not_dead").await;
+    site.rejects(restore(&id), "dead_letter_corrected").await;
 }
 
 #[sqlx::test(migrations = false)]
