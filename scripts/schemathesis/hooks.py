@@ -17,6 +17,7 @@ ROLE = os.environ["PORTAL_ROLE"]
 REFUSED_FOR_A_REASON = {
     "version_conflict": "an If-Match that fits its pattern is seldom the current version",
     "state_invalid": "jobs and dead letters share their filters; the 422's text says which states apply",
+    "reason_not_dead": "jobs that are retried have no reason yet: one parameter's value rules out another",
     "customer_group_unknown": "an id of the right form need not be that of a group",
     "cursor_invalid": "a cursor is opaque: only the server makes valid ones",
     "currency_unknown": "the pattern admits every three letters; which are in use is ISO 4217's to say",

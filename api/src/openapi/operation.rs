@@ -1,5 +1,5 @@
 //! Headers and examples that follow from what an operation says of itself: 412 means that it minds
-//! `If-Match`, 304 that it minds `If-None-Match`.
+//! `If-Match`, 428 that it insists on it, 304 that it minds `If-None-Match`.
 
 use serde_json::json;
 use utoipa::openapi::header::HeaderBuilder;
@@ -37,7 +37,11 @@ fn request_headers(path: &str, method: &str, operation: &Operation) -> Vec<Param
         (secured && !path.starts_with("/v1/admin"), TENANT),
         (true, CORRELATION_ID),
     ];
-    headers.into_iter().filter(|(applies, _)| *applies).map(|(_, header)| header.parameter()).collect()
+    let parameter = |header: RequestHeader| {
+        let required = header.name == IF_MATCH.name && has("428");
+        header.parameter(if required { Required::True } else { Required::False })
+    };
+    headers.into_iter().filter(|(applies, _)| *applies).map(|(_, header)| parameter(header)).collect()
 }
 
 /// A request header as the description shows it.
@@ -76,10 +80,10 @@ const CORRELATION_ID: RequestHeader = RequestHeader {
 };
 
 impl RequestHeader {
-    fn parameter(&self) -> Parameter {
+    fn parameter(&self, required: Required) -> Parameter {
         let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(self.pattern)).build();
         let parameter = ParameterBuilder::new().name(self.name).parameter_in(ParameterIn::Header);
-        parameter.required(Required::False).description(Some(self.text)).schema(Some(schema)).build()
+        parameter.required(required).description(Some(self.text)).schema(Some(schema)).build()
     }
 }
 
