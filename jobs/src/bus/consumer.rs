@@ -29,6 +29,6 @@ pub struct Arrival {
     pub properties: BasicProperties,
     /// Its bytes.
     pub body: Vec<u8>,
-    /// Why RabbitMQ gave up delivering it; `None` for one that is delivered as usual.
+    /// Why RabbitMQ gave it up and nobody is to read it; `None` for one that is delivered as usual.
     pub given_up: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! From messages to jobs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cloudevents::AttributesReader as _;
@@ -29,6 +30,12 @@ impl Intake {
         &self.reactions
     }
 
+    /// # Errors
+    /// When the database is away.
+    pub(crate) async fn reach_database(&self) -> Result<(), Error> {
+        self.db.ask(async |conn| Ok(sqlx::query("select 1").execute(conn).await.map(drop)?)).await
+    }
+
     /// Makes a job of every message that is a new event to its group, and a dead letter of every
     /// message that is none. When this returns, all of them may be acknowledged.
     ///
@@ -37,7 +44,7 @@ impl Intake {
     pub async fn take(&self, arrivals: &[Arrival]) -> Result<(), Error> {
         let (mut events, mut unreadable) = (Vec::new(), Vec::new());
         for arrival in arrivals {
-            match self.read(arrival) {
+            match self.read_safely(arrival) {
                 Ok(event) => events.push(event),
                 Err(why) => unreadable.push((arrival, why)),
             }
@@ -47,6 +54,12 @@ impl Intake {
         unreadable::bury(&self.db, &unreadable).await?;
         domain::fail_point!("fail-point:received");
         Ok(())
+    }
+
+    /// As [`read`](Self::read). Whatever a message makes it do, it is read once: it would come back for ever.
+    fn read_safely(&self, arrival: &Arrival) -> Result<HandleEvent, Unreadable> {
+        catch_unwind(AssertUnwindSafe(|| self.read(arrival)))
+            .unwrap_or_else(|_| Err(Unreadable::new("undecodable", "reading it panicked; the log says where".into())))
     }
 
     /// Reads one message.

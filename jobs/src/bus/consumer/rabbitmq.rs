@@ -2,7 +2,10 @@
 //!
 //! One connection; per queue a channel and a task that takes what has arrived, up to a batch, commits
 //! it, and acknowledges all of it at once. The database being away keeps the batch waiting; the
-//! connection being lost drops it, and RabbitMQ delivers it again.
+//! connection being lost drops it, and RabbitMQ delivers it again, but not for ever: each loss counts, and at
+//! `amqp.delivery_limit` a message goes to the queue of dead letters. So nothing is asked for while it could not be
+//! stored; and what was given up for that reason alone is taken from there as if it had just arrived, because reading
+//! a message costs no attempt of its handler and cannot end the process ([`Intake::take`]).
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +34,8 @@ pub struct Receive {
     pub batch: usize,
 }
 
-/// Between two attempts to commit a batch.
+/// Between two attempts to commit a batch, or to reach the database.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Receives what `subscriptions` are about until `stop` is cancelled; then finishes the batches it
@@ -77,7 +81,11 @@ impl Receiver {
     /// # Errors
     /// Why it was lost.
     async fn session(&self) -> Result<(), String> {
-        let Some(link) = self.stop.run_until_cancelled(self.connect()).await else { return Ok(()) };
+        let connected = async {
+            self.database_answers().await;
+            self.connect().await
+        };
+        let Some(link) = self.stop.run_until_cancelled(connected).await else { return Ok(()) };
         let link = link?;
         let mut consumers = Vec::new();
         let ended = self.receive_all(&link, &mut consumers).await;
@@ -94,7 +102,7 @@ impl Receiver {
     /// # Errors
     /// Why the connection, or one of its channels, was lost.
     async fn receive_all(&self, link: &Link, consumers: &mut Vec<Consumer>) -> Result<(), String> {
-        let dead_letters = Source::DeadLetters { subscriptions: self.subscriptions.clone() };
+        let dead_letters = Source::DeadLetters { subscriptions: self.intake.reactions().subscriptions() };
         let mut sources = vec![(self.topology.dead_letters().to_string(), dead_letters)];
         sources.extend(
             self.subscriptions.iter().map(|subscription| {
@@ -113,6 +121,17 @@ impl Receiver {
             ended.map_err(|error| error.to_string())??;
         }
         Ok(())
+    }
+
+    /// Returns once it does. A message that is delivered while it does not is one loss of the connection nearer to
+    /// being given up.
+    async fn database_answers(&self) {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = self.intake.reach_database().await {
+            tracing::warn!(%error, "no events are received while the database is away");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     async fn connect(&self) -> Result<Link, String> {
@@ -145,6 +164,9 @@ enum Source {
     /// What RabbitMQ gave up delivering, of any group.
     DeadLetters { subscriptions: Vec<Subscription> },
 }
+
+/// Why RabbitMQ gives up a message whose connections were lost too often.
+const DELIVERY_LIMIT: &str = "delivery_limit";
 
 /// Takes batches from one queue.
 struct QueueReader {
@@ -194,7 +216,7 @@ impl QueueReader {
 
     /// Until it works, the stop, or the loss of the connection: then the messages are delivered again.
     async fn commit(&self, arrivals: &[Arrival]) -> Result<(), String> {
-        let mut pause = Duration::from_millis(100);
+        let mut pause = FIRST_PAUSE;
         loop {
             let Err(error) = self.intake.take(arrivals).await else { return Ok(()) };
             tracing::warn!(queue = self.queue, %error, messages = arrivals.len(), "received events cannot be stored; trying again");
@@ -219,9 +241,17 @@ impl Source {
                 let queue = header("x-first-death-queue").unwrap_or_default();
                 let reason = header("x-first-death-reason").unwrap_or_else(|| "for an unknown reason".to_owned());
                 let group = subscriptions.iter().find(|s| s.queue == queue).map(|s| s.group.clone());
+                let undelivered = reason == DELIVERY_LIMIT && group.is_some();
                 let consumer = group.unwrap_or_else(|| domain::messaging::DEFAULT_GROUP.to_owned());
-                let given_up = Some(format!("RabbitMQ gave up delivering it from queue {queue}: {reason}"));
-                Arrival { consumer, properties, body, given_up }
+                let given_up = format!("RabbitMQ gave up delivering it from queue {queue}: {reason}");
+                if undelivered {
+                    tracing::warn!(
+                        consumer,
+                        queue,
+                        "a message was delivered too often without being stored; stored now"
+                    );
+                }
+                Arrival { consumer, properties, body, given_up: (!undelivered).then_some(given_up) }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! From the commit of an event to its effects: the same promises over both buses.
 
+mod deliveries;
 mod effects;
 mod failures;
 mod intake;
