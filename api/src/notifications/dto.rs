@@ -4,4 +4,4 @@ mod input;
 mod output;
 
 pub(super) use input::{ListParameters, PreviewDraft, TemplateDraft, VersionParameter};
-pub(super) use output::{NotificationBody, PreviewBody, TemplateBody};
+pub(super) use output::{NotificationBody, PreviewBody, TemplateBody, TemplateList};

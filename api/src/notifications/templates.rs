@@ -5,13 +5,14 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use domain::Db;
 use domain::notifications::{
-    Channel, GetTemplate, Language, NotificationEvent, PreviewTemplate, Rendered, SaveTemplate, Template, TemplateKey,
+    Channel, GetTemplate, Language, ListTemplates, NotificationEvent, PreviewTemplate, Rendered, SaveTemplate,
+    Template, TemplateKey,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::dto::{PreviewBody, PreviewDraft, TemplateBody, TemplateDraft, VersionParameter};
-use crate::answer;
+use super::dto::{PreviewBody, PreviewDraft, TemplateBody, TemplateDraft, TemplateList, VersionParameter};
+use crate::answer::{self, Found};
 use crate::auth::Staff;
 use crate::change::Change;
 use crate::etag::IfNoneMatch;
@@ -21,6 +22,7 @@ use crate::state;
 
 pub(super) fn routes() -> OpenApiRouter<state::State> {
     OpenApiRouter::new()
+        .routes(routes!(list_notification_templates))
         .routes(routes!(get_notification_template, save_notification_template))
         .routes(routes!(preview_notification_template))
 }
@@ -40,6 +42,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Which {
             language: Language::parse(&language, "language").map_err(parameters::path_invalid)?,
         }))
     }
+}
+
+/// List templates
+///
+/// Each in its present version, without its text: the tenant's, and the program's where the tenant has none of its own.
+#[utoipa::path(get, path = "", tag = "notifications", security(("bearer" = ["portal-staff"])),
+    responses((status = 200, description = "Every template, by event and language.", body = TemplateList)))]
+async fn list_notification_templates(Staff(ctx): Staff, State(db): State<Db>) -> Result<Found<TemplateList>, Problem> {
+    Ok(Found(domain::fetch(&db, &ctx, ListTemplates).await?.into()))
 }
 
 /// Read a template

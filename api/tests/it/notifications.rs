@@ -33,6 +33,14 @@ async fn a_template_is_read_edited_and_previewed(pool: PgPool) {
     assert_eq!(app.get(&format!("{TEMPLATE}?version=1")).role(STAFF).send().await.json, own.json);
     assert_eq!(app.get(TEMPLATE).header("if-none-match", "\"2\"").role(STAFF).send().await.status, 304);
 
+    let list = app.get("/v1/notifications/templates").role(STAFF).send().await;
+    let told = |row: &Value| (row["event"].clone(), row["version"].clone(), row["builtIn"].clone());
+    let told: Vec<_> = list.json["data"].as_array().unwrap().iter().map(told).collect();
+    let expected =
+        [(json!("order-confirmed"), json!(2), json!(false)), (json!("order-cancelled"), json!(1), json!(true))];
+    assert_eq!(told, expected);
+    assert!(!list.text.contains("Dear"), "without the texts: {}", list.text);
+
     let preview = async |body: Value| app.post(&format!("{TEMPLATE}/preview"), &body).role(STAFF).send().await;
     let present = json!({"subject": "Order 01941f29-7c00-7000-8000-000000000501", "body": "Dear Ada Lovelace"});
     assert_eq!(preview(json!({})).await.json, present);

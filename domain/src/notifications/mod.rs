@@ -35,5 +35,5 @@ pub use jobs::SendNotification;
 pub use model::{
     Channel, Contact, Draft, Language, Notification, NotificationEvent, NotificationStatus, Template, TemplateKey,
 };
-pub use queries::{GetNotification, GetTemplate, ListNotifications};
+pub use queries::{GetNotification, GetTemplate, ListNotifications, ListTemplates};
 pub use render::{Rendered, TemplateError};

@@ -140,10 +140,13 @@ impl Notification {
 }
 
 impl NotificationEvent {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::OrderConfirmed, Self::OrderCancelled];
+
     /// # Errors
     /// Names `pointer`; code `unknown_event`.
     pub fn parse(text: &str, pointer: &str) -> Result<Self, FieldError> {
-        let found = [Self::OrderConfirmed, Self::OrderCancelled].into_iter().find(|event| event.as_str() == text);
+        let found = Self::ALL.into_iter().find(|event| event.as_str() == text);
         found.ok_or_else(|| input::wrong(pointer, "unknown_event", "must be order-confirmed or order-cancelled"))
     }
 

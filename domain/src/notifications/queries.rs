@@ -38,6 +38,11 @@ pub struct GetTemplate {
     pub version: Option<i64>,
 }
 
+/// Every template in its present version, by event and language: the tenant's, and the program's where the tenant has
+/// none of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct ListTemplates;
+
 impl Query for GetNotification {
     type Output = Notification;
 
@@ -82,6 +87,20 @@ impl Query for GetTemplate {
 
     async fn fetch(self, tx: &mut Tx) -> Result<Template, Error> {
         Ok(template(tx, &self.key, self.version).await?.ok_or_else(rules::template_not_found)?)
+    }
+}
+
+impl Query for ListTemplates {
+    type Output = Vec<Template>;
+
+    async fn fetch(self, tx: &mut Tx) -> Result<Vec<Template>, Error> {
+        let mut all = Vec::new();
+        for event in NotificationEvent::ALL {
+            let mut templates = templates(tx, event, Channel::Email).await?;
+            templates.sort_by(|a, b| a.key.language.as_str().cmp(b.key.language.as_str()));
+            all.append(&mut templates);
+        }
+        Ok(all)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use domain::kernel::page::Listing;
 use domain::notifications::{
-    Channel, Draft, GetNotification, GetTemplate, Language, ListNotifications, NotificationEvent, PreviewTemplate,
-    SaveTemplate, TemplateKey,
+    Channel, Draft, GetNotification, GetTemplate, Language, ListNotifications, ListTemplates, NotificationEvent,
+    PreviewTemplate, SaveTemplate, TemplateKey,
 };
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -96,8 +96,14 @@ async fn a_preview_shows_sample_data_and_writes_nothing(pool: PgPool) {
 async fn a_tenants_templates_are_its_own(pool: PgPool) {
     let world = World::new(pool).await;
     world.run(save("en", None, "Ours")).await.unwrap();
+    world.run(save("nl", None, "Van ons")).await.unwrap();
     let theirs = domain::fetch(&world.db, &ctx(OTHER), present("en")).await.unwrap();
     assert_eq!((theirs.version, theirs.written), (1, None));
+    let ours: Vec<_> = world.fetch(ListTemplates).await.unwrap();
+    let ours: Vec<_> = ours.iter().map(|t| (t.key.event.as_str(), t.key.language.as_str(), t.version)).collect();
+    assert_eq!(ours, [("order-confirmed", "en", 2), ("order-confirmed", "nl", 1), ("order-cancelled", "en", 1)]);
+    let theirs = domain::fetch(&world.db, &ctx(OTHER), ListTemplates).await.unwrap();
+    assert!(theirs.len() == 2 && theirs.iter().all(|template| template.written.is_none()), "{theirs:?}");
 }
 
 #[sqlx::test(migrations = false)]

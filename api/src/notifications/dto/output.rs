@@ -99,6 +99,51 @@ pub(in super::super) struct TemplateBody {
     created_by: Option<String>,
 }
 
+/// Every template.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NotificationTemplateList)]
+pub(in super::super) struct TemplateList {
+    data: Vec<TemplateSummary>,
+}
+
+/// A template in its present version, without its text.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = NotificationTemplateSummary)]
+struct TemplateSummary {
+    event: Event,
+    #[schema(example = "email")]
+    channel: &'static str,
+    #[schema(example = "en")]
+    language: String,
+    #[schema(example = 1)]
+    version: i64,
+    /// Whether it is the program's own.
+    built_in: bool,
+    #[schema(example = "Your order {{ order.id }} is confirmed")]
+    subject: String,
+    /// Null if it is the program's own.
+    #[schema(required = true)]
+    created_at: Option<DateTime<Utc>>,
+    /// Null if it is the program's own.
+    #[schema(required = true)]
+    created_by: Option<String>,
+}
+
+impl From<Vec<Template>> for TemplateList {
+    fn from(templates: Vec<Template>) -> Self {
+        Self { data: templates.into_iter().map(TemplateSummary::from).collect() }
+    }
+}
+
+impl From<Template> for TemplateSummary {
+    fn from(template: Template) -> Self {
+        let TemplateBody { event, channel, language, version, built_in, subject, created_at, created_by, .. } =
+            template.into();
+        Self { event, channel, language, version, built_in, subject, created_at, created_by }
+    }
+}
+
 /// What a template becomes.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = NotificationPreview)]
