@@ -29,13 +29,21 @@ pub(crate) struct Sizes {
     pub(crate) depth: usize,
     /// Dead at depth.
     pub(crate) dead: usize,
-    /// Of B12.
-    pub(crate) endurance: Duration,
+    /// B12.
+    pub(crate) endurance: Endurance,
+}
+
+/// How long, and how fast events arrive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endurance {
+    pub(crate) period: Duration,
+    /// Of B2's rate.
+    pub(crate) percent: u8,
 }
 
 impl Sizes {
     /// As the figures are meant.
-    pub(crate) fn full(runs: usize, endurance: Duration) -> Self {
+    pub(crate) fn full(runs: usize, endurance: Endurance) -> Self {
         Self {
             runs,
             jobs: vec![20_000, 200_000],
@@ -48,7 +56,7 @@ impl Sizes {
     }
 
     /// A tenth of it, to see whether everything works.
-    pub(crate) fn quick(endurance: Duration) -> Self {
+    pub(crate) fn quick(endurance: Endurance) -> Self {
         Self {
             runs: 1,
             jobs: vec![20_000],

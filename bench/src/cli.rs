@@ -10,7 +10,7 @@ const EXAMPLES: &str = "\
 Examples:
   make bench                            everything but B12: some 15 minutes
   make bench ONLY=B1,B4                 two figures, and the floors they are compared with
-  make bench ONLY=B12 ARGS='--minutes 5'
+  make bench ONLY=B12 ARGS='--minutes 5 --percent 30'
   make bench ARGS=--check               fail when a ratio is over 15 % worse than bench/baseline.json
   make bench ARGS=--write-baseline      accept the ratios of this run
 
@@ -36,6 +36,9 @@ pub(crate) struct Cli {
     /// How long B12 takes
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) minutes: u64,
+    /// How fast events arrive in B12, in percent of B2's rate; whoever commits them needs the processors too
+    #[arg(long, default_value_t = 70, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) percent: u8,
     /// Compare the ratios with the baseline; fail when one is over 15 % worse
     #[arg(long, conflicts_with_all = ["write_baseline", "quick"])]
     pub(crate) check: bool,

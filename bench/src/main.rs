@@ -47,7 +47,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use tikv_jemallocator::Jemalloc;
 
-use bench::{Bench, Sizes};
+use bench::{Bench, Endurance, Sizes};
 use cli::{Cli, Inner};
 use plan::Part;
 use processes::Programs;
@@ -113,7 +113,7 @@ async fn measure(bench: &mut Bench, parts: BTreeSet<Part>) -> Result<()> {
 }
 
 fn new_bench(cli: &Cli) -> Bench {
-    let endurance = Duration::from_secs(60 * cli.minutes);
+    let endurance = Endurance { period: Duration::from_secs(60 * cli.minutes), percent: cli.percent };
     let sizes = if cli.quick { Sizes::quick(endurance) } else { Sizes::full(cli.runs.into(), endurance) };
     let logs = cli.output.with_file_name("bench-logs");
     Bench::new(cli.postgres.clone(), cli.amqp.clone(), Programs { portal: cli.portal.clone(), logs }, sizes)

@@ -73,7 +73,7 @@ impl Part {
             Self::B9 => "several worker processes",
             Self::B10 => "memory of the worker",
             Self::B11 => "admin lists, p95",
-            Self::B12 => "endurance at 70 % of B2",
+            Self::B12 => "endurance",
             Self::B13 => "order to confirmation",
         }
     }

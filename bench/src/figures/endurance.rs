@@ -1,4 +1,4 @@
-//! B12: half an hour at 70 % of B2's rate: does the throughput drift, do dead tuples pile up, do
+//! B12: half an hour at 70 % of B2's rate, or another share of it: does the throughput drift, do dead tuples pile up, do
 //! table and indexes of the queue grow?
 
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::Result;
 use crate::amqp;
-use crate::bench::Bench;
+use crate::bench::{Bench, Endurance};
 use crate::feeder::{self, Feed};
 use crate::measured::{Measured, Reach};
 use crate::plan::Part;
@@ -26,23 +26,26 @@ const PURGE: Duration = Duration::from_secs(5);
 pub(super) async fn measure(bench: &mut Bench) -> Result<Vec<Measured>> {
     // of the longer drain: what can be kept up, with checkpoints and vacuum
     let longest = jobs_variant(*bench.sizes.jobs.last().ok_or("no number of jobs")?);
-    let rate = bench.value(Part::B2, &longest).await? * 0.7;
+    let Endurance { period, percent } = bench.sizes.endurance;
+    let rate = bench.value(Part::B2, &longest).await? * f64::from(percent) / 100.0;
+    bench.progress(&format!("   {rate:.0} events per second, {percent} % of B2, for {} s", period.as_secs()));
     let scratch = bench.migrated("endurance").await?;
     let workers = outbox::start(bench, &scratch, 1).await?;
     work::clear(&scratch.admin).await?;
     let mut connection = scratch.connect().await?;
     work::open(&mut connection, OUTBOX).await?;
-    let feed = Feed { rate, period: bench.sizes.endurance };
+    let feed = Feed { rate, period };
     let (fed, looks, ()) = tokio::try_join!(
         feeder::feed(&mut connection, feed),
-        watch(bench, &scratch, bench.sizes.endurance),
-        purge(&bench.amqp, bench.sizes.endurance),
+        watch(bench, &scratch, period),
+        purge(&bench.amqp, period),
     )?;
     bench.progress(&format!("   {} events in all", fed.events));
     processes::stop_all(workers).await?;
     amqp::purge_events(&bench.amqp).await?;
     scratch.remove().await?;
-    Ok(summary(&looks, rate))
+    let share = Measured::new("arrivals, of B2", "%", vec![f64::from(percent)]);
+    Ok(std::iter::once(share).chain(summary(&looks, rate)).collect())
 }
 
 /// The state of things at one moment.
