@@ -9,6 +9,7 @@ mod fuzz;
 mod messaging;
 pub mod metrics;
 pub mod notifications;
+mod operations;
 mod orders;
 pub mod reactions;
 pub mod registry;

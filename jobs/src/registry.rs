@@ -7,6 +7,7 @@ use domain::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, Cu
 use domain::kernel::event::CollapsingEvent;
 use domain::messaging::{DEFAULT_GROUP, HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 use domain::notifications::SendNotification;
+use domain::operations::bulk::RunOperation;
 use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use domain::products::{ProductChanged, ProductCreated};
 use domain::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
@@ -17,7 +18,7 @@ use crate::audit;
 use crate::bus::{Bus, ContentMode, Embedded};
 use crate::reactions::Reactions;
 use crate::runtime::Kinds;
-use crate::{messaging, notifications, orders, stock};
+use crate::{messaging, notifications, operations, orders, stock};
 
 /// Every kind of job and the function that runs it.
 pub fn kinds(
@@ -39,6 +40,8 @@ pub fn kinds(
         .on_exhausted::<SendNotification, _>(|failed, tx| notifications::give_up(failed, tx).boxed())
         .job(move |job: ReplayEvents, context| messaging::replay_events(replay.clone(), job, context))
         .on_exhausted::<ReplayEvents, _>(|failed, tx| messaging::suspend_replay(failed, tx).boxed())
+        .job(operations::run_operation)
+        .on_exhausted::<RunOperation, _>(|failed, tx| operations::suspend_operation(failed, tx).boxed())
 }
 
 /// Every consumer group, the event types it reacts to, and the function that does. Each line is a

@@ -29,6 +29,20 @@ pub fn exactly<T: Serialize + DeserializeOwned>(given: &Value) -> Result<T, Misf
     }
 }
 
+/// Whether the bytes can be read as the type; what it does not know it leaves out.
+///
+/// # Errors
+/// The first misfit.
+pub fn roughly<T: DeserializeOwned>(given: &[u8]) -> Result<(), Misfit> {
+    let mut text = serde_json::Deserializer::from_slice(given);
+    let read: Result<T, _> = serde_path_to_error::deserialize(&mut text);
+    let misfit = |error: serde_path_to_error::Error<serde_json::Error>| {
+        missing(pointer(error.path()), error.inner().to_string())
+    };
+    read.map_err(misfit)?;
+    text.end().map_err(|error| Misfit { pointer: String::new(), problem: error.to_string() })
+}
+
 /// Serde's path of a missing field ends above it.
 fn missing(at: String, problem: String) -> Misfit {
     let name = problem.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')).map(|(name, _)| name);

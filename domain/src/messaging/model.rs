@@ -26,7 +26,7 @@ pub struct ReplayFilter {
     pub tenant: Option<TenantId>,
 }
 
-/// Events per second at most: 1 to 10,000; 100 unless said otherwise.
+/// Events, or items of an operation, per second at most: 1 to 10,000; 100 unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate(i32);
 
@@ -37,6 +37,14 @@ impl Default for Rate {
 }
 
 impl Rate {
+    /// As fast as may be.
+    pub const MOST: Self = Self(10_000);
+
+    /// As it is stored.
+    pub(crate) fn stored(rate: i32) -> Self {
+        Self(rate)
+    }
+
     /// # Errors
     /// Names `pointer`; code `rate_invalid`.
     pub fn new(rate: i64, pointer: &str) -> Result<Self, FieldError> {

@@ -42,6 +42,7 @@
 //! | `queue_not_paused` | conflict | resuming a queue that is not paused |
 //! | `timeline_not_found` | not found | no event has to do with what is asked for |
 
+pub mod bulk;
 mod commands;
 mod model;
 mod queries;

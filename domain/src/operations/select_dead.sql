@@ -1,7 +1,7 @@
 -- Oldest first, so that the jobs of a key are put back in their order.
 select d.id as "id!: JobId"
 from jobs.dead_letters d
-where d.discarded_at is null and d.archived_at is null
+where d.discarded_at is null and (d.archived_at is not null) = ($14::text = 'archived')
   and ($1::text is null or d.queue = $1)
   and ($2::text is null or d.kind = $2)
   and ($3::text is null or d.tenant_id = $3)

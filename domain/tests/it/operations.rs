@@ -2,6 +2,7 @@
 //! workers do to them is done as `portal_worker`.
 
 mod audit;
+mod bulk;
 mod dead_letters;
 mod edits;
 mod fingerprints;
@@ -157,6 +158,8 @@ impl Site {
              union all select 'edit ' || to_jsonb(t)::text from jobs.edits t
              union all select 'event ' || to_jsonb(t)::text from kernel.events t
              union all select 'record ' || to_jsonb(t)::text from operations.audit_records t
+             union all select 'operation ' || to_jsonb(t)::text from operations.operations t
+             union all select 'item ' || to_jsonb(t)::text from operations.items t
              union all select 'queue ' || to_jsonb(t)::text from jobs.queues t order by 1",
         )
         .fetch_all(&self.world.owner)

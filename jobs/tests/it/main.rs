@@ -6,6 +6,7 @@ mod bus;
 mod consumers;
 mod delivery;
 mod model;
+mod operations;
 mod operators;
 mod outbox;
 mod registry;

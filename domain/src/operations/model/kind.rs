@@ -13,6 +13,7 @@ use crate::kernel::event::Event;
 use crate::kernel::job::Job;
 use crate::messaging::{HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 use crate::notifications::SendNotification;
+use crate::operations::bulk::RunOperation;
 use crate::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use crate::products::{ProductChanged, ProductCreated};
 use crate::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
@@ -28,6 +29,7 @@ pub struct JobKind {
     pub carries: Carries,
     schema: fn() -> Schema,
     check: fn(&Value) -> Result<(), Misfit>,
+    read: fn(&[u8]) -> Result<(), Misfit>,
 }
 
 /// What a payload has under `/event`.
@@ -50,6 +52,7 @@ pub struct EventKind {
     pub version: i16,
     schema: fn() -> Schema,
     identify: fn(&Value) -> Result<(Uuid, i64), Misfit>,
+    read: fn(&[u8]) -> Result<(), Misfit>,
 }
 
 /// The payload of jobs that nothing runs, to try the operators' commands on.
@@ -60,7 +63,7 @@ struct DemoJob {
 
 impl JobKind {
     /// Those whose payload can be checked.
-    pub fn all() -> [Self; 6] {
+    pub fn all() -> [Self; 7] {
         let event_data: &[&str] = &["/event/data"];
         [
             Self::of::<PublishEvent>(event_data, Carries::Committed),
@@ -70,6 +73,8 @@ impl JobKind {
             Self::of::<SendNotification>(&["/order"], Carries::NoEvent),
             // a step is right or it is not the replay's
             Self::of::<ReplayEvents>(&[], Carries::NoEvent),
+            // nor is a turn any but the operation's
+            Self::of::<RunOperation>(&[], Carries::NoEvent),
             Self::named_as::<DemoJob>("demo.v1", &["/hello"], Carries::NoEvent),
         ]
     }
@@ -89,6 +94,11 @@ impl JobKind {
         (self.check)(payload)
     }
 
+    /// Whether the job could run: as its handler reads it, which leaves out what it does not know.
+    pub(in crate::operations) fn read(&self, payload: &[u8]) -> Result<(), Misfit> {
+        (self.read)(payload)
+    }
+
     /// Whether an operator may change what the pointer points to.
     pub(in crate::operations) fn may_change(&self, pointer: &str) -> bool {
         let within =
@@ -105,7 +115,14 @@ impl JobKind {
         editable: &'static [&'static str],
         carries: Carries,
     ) -> Self {
-        Self { name, editable, carries, schema: schema::<T>, check: |payload| decode::exactly::<T>(payload).map(drop) }
+        Self {
+            name,
+            editable,
+            carries,
+            schema: schema::<T>,
+            check: |payload| decode::exactly::<T>(payload).map(drop),
+            read: decode::roughly::<T>,
+        }
     }
 }
 
@@ -144,12 +161,18 @@ impl EventKind {
         (self.identify)(data)
     }
 
+    /// Whether a handler could read the data.
+    pub(in crate::operations) fn read(&self, data: &[u8]) -> Result<(), Misfit> {
+        (self.read)(data)
+    }
+
     fn of<E: Event + DeserializeOwned>() -> Self {
         Self {
             name: E::TYPE,
             version: E::DATA_VERSION,
             schema: schema::<E>,
             identify: |data| decode::exactly::<E>(data).map(|event| (event.aggregate_id(), event.sequence())),
+            read: decode::roughly::<E>,
         }
     }
 }

@@ -120,7 +120,7 @@ fn cursor_id(cursor: &str) -> Result<JobId, Rejection> {
     decode_cursor::<String>(cursor).map(|id| JobId::new(&id))
 }
 
-/// The oldest dead letters for which the filter holds.
+/// The oldest dead letters for which the filter holds: those that are dead, or with that state those that are archived.
 pub(in crate::operations) async fn oldest_dead(
     tx: &mut Tx,
     filter: &JobFilter,
@@ -143,7 +143,8 @@ pub(in crate::operations) async fn oldest_dead(
         columns.created_to,
         columns.last_id,
         limit,
-        columns.fingerprint
+        columns.fingerprint,
+        columns.state.unwrap_or(JobState::Dead.as_str())
     )
     .fetch_all(tx.conn())
     .await?;

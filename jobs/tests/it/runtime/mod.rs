@@ -6,7 +6,7 @@ mod connections;
 mod fence;
 mod hot_keys;
 mod ordering;
-mod processes;
+pub mod processes;
 mod retention;
 mod serving;
 mod silence;

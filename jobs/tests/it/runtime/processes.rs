@@ -1,6 +1,6 @@
 //! Workers that die, stand still, or stop: real processes and real signals.
 
-mod child;
+pub mod child;
 
 use std::time::{Duration, Instant};
 

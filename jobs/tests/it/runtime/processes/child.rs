@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::kernel::policy::{QueuePolicies, QueuePolicy};
 use domain::{Db, Error, Tx};
+use jobs::bus::{ContentMode, Embedded};
 use jobs::runtime::{JobContext, JobResult, Kinds, Runtime, Settings};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgPoolOptions;
@@ -35,6 +37,8 @@ pub struct Plan {
     pub concurrency: usize,
     pub batch: usize,
     pub reaction: Option<Reaction>,
+    /// Whether it runs what the program runs, too, operations among it.
+    pub operations: bool,
 }
 
 /// What the kind does when a job became a dead letter.
@@ -65,6 +69,7 @@ impl Plan {
             concurrency: 4,
             batch: 30,
             reaction: None,
+            operations: false,
         }
     }
 
@@ -148,7 +153,8 @@ async fn serve(url: &str, plan: Plan) {
     let policies = QueuePolicies(BTreeMap::from([(QUEUE.to_owned(), policy)]));
     let db = Db::new(PgPoolOptions::new().max_connections(5).connect(url).await.unwrap(), policies);
     let (settings, pace) = (plan.settings(), plan.pace);
-    let kinds = Kinds::default().job(move |task, context| work(task, context, pace));
+    let kinds = if plan.operations { program() } else { Kinds::default() };
+    let kinds = kinds.job(move |task, context| work(task, context, pace));
     let kinds = match plan.reaction {
         Some(reaction) => kinds.on_exhausted::<Task, _>(move |_, tx| Box::pin(react(reaction, tx))),
         None => kinds,
@@ -162,6 +168,12 @@ async fn serve(url: &str, plan: Plan) {
         stopping.cancel();
     });
     jobs::runtime::run(runtime, stop).await;
+}
+
+/// Everything that the program runs.
+fn program() -> Kinds {
+    let bus = Arc::new(Embedded::new(ContentMode::Structured));
+    jobs::registry::kinds(bus, Arc::new(jobs::registry::reactions()), Arc::default())
 }
 
 async fn react(reaction: Reaction, tx: &mut Tx) -> Result<(), Error> {
