@@ -39,6 +39,7 @@ mod serve;
 pub mod settings;
 mod state;
 mod stock;
+mod streams;
 
 pub use openapi::openapi;
 pub use router::router;

@@ -1,6 +1,7 @@
 //! `/v1/admin`: the operation of the installation, for every tenant. Role `portal-admin`.
 
 mod audit;
+mod bulk;
 mod dead_letters;
 mod groups;
 mod input;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .nest("/dead-letters", dead_letters::routes())
         .nest("/dead-letters/groups", groups::routes())
         .nest("/jobs", jobs::routes())
+        .nest("/operations", bulk::routes())
         .nest("/queues", queues::routes())
         .nest("/replays", replays::routes())
         .nest("/timeline", timeline::routes())

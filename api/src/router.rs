@@ -1,5 +1,6 @@
 //! THE list: one nest per module.
 
+use axum::Extension;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
@@ -7,6 +8,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::limits::Gate;
 use crate::state::State;
+use crate::streams::Streams;
 use crate::{
     audit, ctx, customer_groups, customers, health, limits, notifications, openapi, operations, orders, products, root,
     stock,
@@ -32,12 +34,18 @@ pub(crate) fn open() -> OpenApiRouter<State> {
 
 /// The whole API.
 pub fn router(state: State) -> axum::Router {
+    with_streams(state, Streams::default())
+}
+
+/// The same, with the streams that its server ends when it stops.
+pub(crate) fn with_streams(state: State, streams: Streams) -> axum::Router {
     let (modules, _) = modules().split_for_parts();
     let (open, _) = open().split_for_parts();
     let gate = Gate::new(&state.settings);
     modules
         .layer(from_fn_with_state(gate, limits::admit))
         .layer(DefaultBodyLimit::max(state.settings.body_limit))
+        .layer(Extension(streams))
         .merge(open)
         .with_state(state)
         .merge(swagger_ui())

@@ -11,12 +11,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::router::router;
+use crate::router;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::streams::Streams;
 
-/// Serves the API until `shutdown` is ready, then lets requests in progress finish for at most
-/// [`Settings::drain_timeout`].
+/// Serves the API until `shutdown` is ready, then ends the streams of events, and lets requests in progress finish for
+/// at most [`Settings::drain_timeout`].
 ///
 /// # Errors
 /// None at present: an error while accepting is logged, and accepting goes on.
@@ -25,8 +26,13 @@ pub async fn serve(
     state: State,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let settings = state.settings.clone();
-    serve_router(listener, router(state), &settings, shutdown).await
+    let (settings, streams) = (state.settings.clone(), Streams::default());
+    let router = router::with_streams(state, streams.clone());
+    let stopping = async move {
+        shutdown.await;
+        streams.close();
+    };
+    serve_router(listener, router, &settings, stopping).await
 }
 
 /// Serves any router that way; a worker uses it for [`crate::health::router`].

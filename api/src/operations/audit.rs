@@ -35,7 +35,7 @@ struct AuditParameters {
     /// Only this action: `retry_dead_letter`.
     #[param(min_length = 1, max_length = 100)]
     action: Option<String>,
-    /// Only what was done to this kind of thing: `dead_letter`, `job`, `queue` or `replay`.
+    /// Only what was done to this kind of thing: `dead_letter`, `job`, `operation`, `queue` or `replay`.
     #[param(min_length = 1, max_length = 100)]
     target_kind: Option<String>,
     /// Only what was done to this, alone or with others.

@@ -103,7 +103,7 @@ impl ListParameters {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = DeadLetterFilter)]
-struct Terms {
+pub(super) struct Terms {
     /// Only jobs of this queue.
     #[schema(min_length = 1, max_length = 100)]
     queue: Option<String>,
@@ -138,7 +138,7 @@ struct Terms {
 
 impl Terms {
     /// `at` comes before the names of the fields: nothing for parameters, `/filter/` in a body.
-    fn parse(self, at: &str, wrong: &mut Wrong) -> Option<JobFilter> {
+    pub(super) fn parse(self, at: &str, wrong: &mut Wrong) -> Option<JobFilter> {
         let pointer = |name: &str| format!("{at}{name}");
         let mut text = |value: Option<String>, name: &str| {
             wrong.take_optional(value.map(|value| SearchText::parse(&value, &pointer(name))))

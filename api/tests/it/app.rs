@@ -9,9 +9,9 @@ use api::{Settings, State};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use domain::Db;
 use domain::kernel::policy::QueuePolicies;
 use domain::kernel::schema;
+use domain::{Ctx, Db, Scope};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -25,8 +25,22 @@ pub(crate) const CUSTOMER_TEAM: &str = "portal-customer-team";
 pub(crate) const STAFF: &str = "portal-staff";
 pub(crate) const ADMIN: &str = "portal-admin";
 
+/// An operator, for commands that are run without a request.
+pub(crate) fn admin_ctx() -> Ctx {
+    Ctx {
+        scope: Scope::Installation,
+        actor: "root".parse().unwrap(),
+        roles: Vec::new(),
+        correlation_id: "test".parse().unwrap(),
+        causation_id: "test".into(),
+        traceparent: None,
+    }
+}
+
 pub(crate) struct App {
     router: Router,
+    /// To serve it over a socket.
+    pub(crate) state: State,
     key: SigningKey,
     issuer: String,
     /// Connected as the owner, to look behind the API.
@@ -58,7 +72,7 @@ impl App {
         let pool = PgPoolOptions::new().max_connections(8).connect_with(options).await.unwrap();
         let (broker, receiver) = watch::channel(BrokerState::Embedded);
         let state = State { db: Db::new(pool, QueuePolicies::default()), auth, broker: receiver, settings };
-        Self { router: api::router(state), key, issuer: issuer.to_owned(), owner, broker }
+        Self { router: api::router(state.clone()), state, key, issuer: issuer.to_owned(), owner, broker }
     }
 
     /// A token of a user of `tenant` with `role`.

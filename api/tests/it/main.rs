@@ -5,6 +5,7 @@
 mod app;
 mod audit;
 mod auth;
+mod bulk;
 mod customers;
 mod description;
 mod groups;
