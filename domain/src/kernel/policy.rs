@@ -26,6 +26,8 @@ pub struct QueuePolicy {
     pub backoff_factor: f64,
     /// No wait is longer.
     pub backoff_cap_ms: u64,
+    /// The wait after each failed attempt, the last of them after all that follow; none: by base, factor and cap.
+    pub backoff_waits_ms: Vec<u64>,
     /// Random spread of a wait, as a share of it: 0.1 is ±10 %.
     pub backoff_jitter: f64,
     /// An attempt that takes longer has failed.
@@ -69,6 +71,7 @@ impl Default for QueuePolicy {
             backoff_base_ms: 30_000,
             backoff_factor: 2.0,
             backoff_cap_ms: 480_000,
+            backoff_waits_ms: Vec::new(),
             backoff_jitter: 0.0,
             timeout_ms: 60_000,
             on_unavailable: OnUnavailable::Wait,
@@ -85,17 +88,25 @@ impl Default for QueuePolicy {
 }
 
 impl QueuePolicy {
-    /// The wait after a failed attempt, `base × factor^(failed - 1)` up to the cap, spread by
-    /// `jitter × spread`.
+    /// The wait after a failed attempt: that of the list, or `base × factor^(failed - 1)` up to the cap; spread
+    /// by `jitter × spread`.
     ///
     /// `failed` counts failed attempts including this one (from 1); `spread` is a random number in
     /// -1.0 ..= 1.0.
     pub fn backoff(&self, failed: u32, spread: f64) -> Duration {
-        let exponent = i32::try_from(failed.saturating_sub(1)).unwrap_or(i32::MAX);
-        let wait = self.backoff_base_ms as f64 * self.backoff_factor.powi(exponent);
-        let capped = wait.min(self.backoff_cap_ms as f64);
-        let spread_out = (capped * (1.0 + self.backoff_jitter * spread)).max(0.0);
+        let before = failed.saturating_sub(1);
+        let place = usize::try_from(before).unwrap_or(usize::MAX);
+        let wait = match self.backoff_waits_ms.get(place).or(self.backoff_waits_ms.last()) {
+            Some(wait) => *wait as f64,
+            None => self.growing_wait(i32::try_from(before).unwrap_or(i32::MAX)),
+        };
+        let spread_out = (wait * (1.0 + self.backoff_jitter * spread)).max(0.0);
         Duration::from_millis(spread_out as u64)
+    }
+
+    fn growing_wait(&self, exponent: i32) -> f64 {
+        let wait = self.backoff_base_ms as f64 * self.backoff_factor.powi(exponent);
+        wait.min(self.backoff_cap_ms as f64)
     }
 }
 
@@ -145,6 +156,16 @@ mod tests {
         };
         assert_eq!([with(1, 2), with(30, 2), with(1, 20)], [7, 30, 20]);
         assert_eq!(QueuePolicies::default().longest_completed_days(), 7);
+    }
+
+    #[test]
+    fn a_list_of_waits_holds_instead_and_its_last_for_all_that_follow() {
+        let policy =
+            QueuePolicy { backoff_waits_ms: vec![60_000, 300_000], backoff_jitter: 0.1, ..QueuePolicy::default() };
+        let waits: Vec<u64> = (1..=4).map(|n| policy.backoff(n, 0.0).as_secs()).collect();
+        assert_eq!(waits, [60, 300, 300, 300]);
+        assert_eq!(policy.backoff(2, -1.0), Duration::from_secs(270));
+        assert_eq!(policy.backoff(u32::MAX, 1.0), Duration::from_secs(330));
     }
 
     #[test]

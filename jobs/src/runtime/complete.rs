@@ -47,11 +47,12 @@ impl Finished {
                 // due at once. Without that knowledge the job would come back without a pause.
                 Next::Again { after: if up { UNKNOWN_OUTAGE } else { Duration::ZERO }, counts: false }
             }
-            JobError::Unavailable { .. } | JobError::Transient { .. } => {
+            JobError::Unavailable { .. } | JobError::Transient { .. } | JobError::NotBefore { .. } => {
                 if self.job.attempt() >= self.job.max_attempts {
                     Next::Dead { reason: "exhausted" }
                 } else {
-                    Next::Again { after: policy.backoff(self.job.attempt(), spread), counts: true }
+                    let least = if let JobError::NotBefore { wait, .. } = error { *wait } else { Duration::ZERO };
+                    Next::Again { after: policy.backoff(self.job.attempt(), spread).max(least), counts: true }
                 }
             }
         })
@@ -221,6 +222,21 @@ mod tests {
     fn an_outage_that_nobody_else_noticed_does_not_spin() {
         let paused = Next::Again { after: Duration::from_secs(1), counts: false };
         assert_eq!(finished(0, away()).next(&QueuePolicy::default(), true, 0.0), Some(paused));
+    }
+
+    #[test]
+    fn what_says_when_it_may_be_tried_again_waits_at_least_so_long() {
+        let after = |wait| {
+            let error = JobError::NotBefore { class: "test", message: "no".into(), wait: Duration::from_secs(wait) };
+            finished(0, error).next(&QueuePolicy::default(), true, 0.0)
+        };
+        let again = |wait| Some(Next::Again { after: Duration::from_secs(wait), counts: true });
+        assert_eq!([after(5), after(100)], [again(30), again(100)]);
+        let error = JobError::NotBefore { class: "test", message: "no".into(), wait: Duration::from_secs(100) };
+        assert_eq!(
+            finished(5, error).next(&QueuePolicy::default(), true, 0.0),
+            Some(Next::Dead { reason: "exhausted" })
+        );
     }
 
     #[test]

@@ -22,6 +22,17 @@ pub enum JobError {
         /// What happened.
         message: String,
     },
+    /// As [`Transient`](Self::Transient), but not before this long, however short the queue's own wait is: whom it
+    /// needs said so.
+    #[error("{message}")]
+    NotBefore {
+        /// What sort of failure.
+        class: &'static str,
+        /// What happened.
+        message: String,
+        /// The shortest wait.
+        wait: Duration,
+    },
     /// Trying again cannot help: a dead letter at once.
     #[error("{message}")]
     Permanent {
@@ -56,7 +67,7 @@ impl JobError {
     /// The word failures are grouped by.
     pub fn class(&self) -> &'static str {
         match self {
-            Self::Transient { class, .. } | Self::Permanent { class, .. } => class,
+            Self::Transient { class, .. } | Self::NotBefore { class, .. } | Self::Permanent { class, .. } => class,
             Self::Undecodable(_) => "undecodable",
             Self::CrashLoop(_) => "crash",
             Self::Unavailable { .. } => "unavailable",

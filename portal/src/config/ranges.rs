@@ -57,20 +57,32 @@ pub(super) const RANGES: [(&str, f64, f64); 47] = [
     ("queues.*.keep_attempts_days", 1.0, 3650.0),
 ];
 
+/// As [`RANGES`], of each number in a list.
+const LISTS: [(&str, f64, f64); 1] = [("queues.*.backoff_waits_ms", 0.0, 604_800_000.0)];
+
 /// The first number that is out of its range.
 pub(super) fn check(layers: &Layers) -> Result<(), Error> {
     for (key, value) in layers.iter() {
-        let number = match value {
-            Value::Integer(number) => *number as f64,
-            Value::Float(number) => *number,
-            _ => continue,
+        let numbers: Vec<f64> = match value {
+            Value::Array(items) => items.iter().filter_map(number).collect(),
+            value => number(value).into_iter().collect(),
         };
         let pattern = key.pattern();
-        if let Some((_, low, high)) = RANGES.iter().find(|(name, ..)| *name == pattern)
-            && !(*low..=*high).contains(&number)
-        {
+        let range = RANGES.iter().chain(&LISTS).find(|(name, ..)| *name == pattern);
+        let outside =
+            |(_, low, high): &(&str, f64, f64)| numbers.iter().find(|n| !(*low..=*high).contains(*n)).copied();
+        if let Some((range, number)) = range.and_then(|range| Some((range, outside(range)?))) {
+            let (_, low, high) = range;
             return Err(layers.wrong(&key.to_string(), format!("{number} is not within {low} to {high}")));
         }
     }
     Ok(())
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
 }

@@ -149,6 +149,7 @@ fn variables_are_read_as_the_type_of_the_default() {
         ("PORTAL_QUEUES__OUTBOX__ON_UNAVAILABLE", "count"),
         ("PORTAL_QUEUES__OUTBOX__KEEP_PAYLOAD", "true"),
         ("PORTAL_QUEUES__MAIL__MAX_ATTEMPTS", "2"),
+        ("PORTAL_QUEUES__MAIL__BACKOFF_WAITS_MS", "1000, 2000"),
         // not ours
         ("PORTAL_SERVICE_HOST", "10.0.0.1"),
         ("PORTAL_PORT", "tcp://10.0.0.1:80"),
@@ -160,7 +161,8 @@ fn variables_are_read_as_the_type_of_the_default() {
     assert_eq!(config.worker.health_addr.unwrap().port(), 9);
     let outbox = config.queues.of("outbox");
     assert_eq!((outbox.backoff_jitter, outbox.on_unavailable, outbox.keep_payload), (0.25, OnUnavailable::Count, true));
-    assert_eq!(config.queues.of("mail").max_attempts, 2);
+    let mail = config.queues.of("mail");
+    assert_eq!((mail.max_attempts, mail.backoff_waits_ms.as_slice()), (2, [1000, 2000].as_slice()));
 }
 
 #[test]

@@ -19,7 +19,9 @@ pub(super) fn text(default: &Value, given: &str) -> Result<Value, String> {
         Value::Boolean(_) => given.trim().parse().ok().map(Value::Boolean),
         Value::Array(_) => {
             let items = given.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Some(items.map(|item| Value::String(item.to_owned())).collect::<Vec<_>>().into())
+            // an empty default does not say what it is a list of
+            let item = |item: &str| item.parse().map_or_else(|_| Value::String(item.to_owned()), Value::Integer);
+            Some(items.map(item).collect::<Vec<_>>().into())
         }
         _ => Some(Value::String(given.to_owned())),
     };
