@@ -36,6 +36,21 @@ pub(crate) fn done<T: Serialize>(status: u16, body: &T) -> Answer {
     with_body(status, Vec::new(), body)
 }
 
+/// 204: there is nothing more to say.
+pub(crate) fn nothing() -> Answer {
+    Answer { status: 204, headers: Vec::new(), body: Vec::new() }
+}
+
+/// Puts something into an answer that was given without it, in the place of null: nobody keeps it.
+pub(crate) fn shown(mut answer: Answer, member: &str, value: &str) -> Answer {
+    // a text that says the same has its quotes escaped
+    let (without, with) = (format!("\"{member}\":null"), format!("\"{member}\":{}", serde_json::Value::from(value)));
+    if let (200..=299, Ok(body)) = (answer.status, std::str::from_utf8(&answer.body)) {
+        answer.body = body.replacen(&without, &with, 1).into_bytes();
+    }
+    answer
+}
+
 fn with_body<T: Serialize>(status: u16, mut headers: Vec<Header>, body: &T) -> Answer {
     headers.push(Header("content-type".into(), "application/json".into()));
     Answer { status, headers, body: json(body) }

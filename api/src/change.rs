@@ -44,6 +44,8 @@ pub(crate) struct Once {
     if_match: IfMatch,
     key: Option<IdempotencyKey>,
     request_id: Uuid,
+    /// A member of the answer that is not kept for repetitions.
+    shown_once: Option<(&'static str, String)>,
 }
 
 impl Once {
@@ -64,6 +66,18 @@ impl Once {
         Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail))
     }
 
+    /// Puts a secret into the answer. It is not among what is kept for a repetition, which does not get it again.
+    pub(crate) fn showing(self, member: &'static str, value: String) -> Self {
+        Self { shown_once: Some((member, value)), ..self }
+    }
+
+    fn first_answer(shown_once: Option<(&'static str, String)>, answer: Answer) -> Response {
+        answer::response(match shown_once {
+            Some((member, value)) => answer::shown(answer, member, &value),
+            None => answer,
+        })
+    }
+
     /// Runs the command and answers, at most once per `Idempotency-Key`: a repetition gets the
     /// same status, headers and body again, a rejection's too.
     ///
@@ -77,7 +91,7 @@ impl Once {
         answer: impl FnOnce(C::Output) -> Answer + Send,
     ) -> Result<Response, Problem> {
         let Some(key) = &self.key else {
-            return Ok(answer::response(answer(domain::run(db, ctx, command).await?)));
+            return Ok(Self::first_answer(self.shown_once, answer(domain::run(db, ctx, command).await?)));
         };
         let request_id = self.request_id;
         let either = |result: Result<C::Output, Rejection>| match result {
@@ -85,7 +99,7 @@ impl Once {
             Err(rejection) => answer::rejected(&Problem::from(rejection), request_id),
         };
         match domain::run_once(db, ctx, key, command, either).await? {
-            Outcome::Fresh(answer) => Ok(answer::response(answer)),
+            Outcome::Fresh(answer) => Ok(Self::first_answer(self.shown_once, answer)),
             Outcome::Replayed(answer) => {
                 let mut response = answer::response(answer);
                 response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
@@ -101,7 +115,7 @@ impl Once {
             _ => None, // repeating a PUT or PATCH changes nothing further; If-Match guards them
         };
         let info = parts.extensions.get::<RequestInfo>().ok_or_else(Problem::internal)?;
-        Ok(Self { if_match, key, request_id: info.id })
+        Ok(Self { if_match, key, request_id: info.id, shown_once: None })
     }
 }
 

@@ -24,6 +24,14 @@ pub const ORDER: Uuid = uuid!("01941f29-7c00-7000-8000-000000000501");
 /// What the customer of [`ORDER`] is told when it is confirmed.
 pub const NOTIFICATION: Uuid = uuid!("74d9d70e-31eb-8482-9f39-375e2d5548c6");
 
+// `make run` has no webhooks: they would send something to somebody.
+/// An enabled webhook endpoint.
+pub const WEBHOOK_ENDPOINT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000601");
+/// Another one, to be deleted.
+pub const WEBHOOK_ENDPOINT_TO_DELETE: Uuid = uuid!("01941f29-7c00-7000-8000-000000000602");
+/// A delivery to [`WEBHOOK_ENDPOINT`] that has failed.
+pub const WEBHOOK_DELIVERY: Uuid = uuid!("01941f29-7c00-7000-8000-000000000701");
+
 /// A job that waits for its time.
 pub const JOB: Uuid = uuid!("01941f29-7c00-7000-8000-000000000401");
 /// Another one, to be cancelled.
@@ -42,7 +50,7 @@ pub const ARCHIVED_DEAD_LETTER: Uuid = uuid!("01941f29-7c00-7000-8000-0000000004
 pub const DEAD_LETTER_TO_EDIT: Uuid = uuid!("01941f29-7c00-7000-8000-000000000407");
 
 /// The example of a path parameter.
-pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
+pub(crate) fn of_parameter(method: &str, path: &str, name: &str) -> Option<String> {
     if name == "sku" {
         return Some(SKU.to_owned());
     }
@@ -65,6 +73,9 @@ pub(crate) fn of_parameter(path: &str, name: &str) -> Option<String> {
         "id" if path.starts_with("/v1/products/") => Some(PRODUCT),
         "id" if path.starts_with("/v1/notifications/") => Some(NOTIFICATION),
         "id" if path.starts_with("/v1/orders/") => Some(ORDER),
+        "id" if path.starts_with("/v1/webhooks/deliveries/") => Some(WEBHOOK_DELIVERY),
+        "id" if path.starts_with("/v1/webhooks/") && method == "delete" => Some(WEBHOOK_ENDPOINT_TO_DELETE),
+        "id" if path.starts_with("/v1/webhooks/") => Some(WEBHOOK_ENDPOINT),
         _ => None,
     };
     id.map(|id| id.to_string())

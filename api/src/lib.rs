@@ -40,6 +40,7 @@ pub mod settings;
 mod state;
 mod stock;
 mod streams;
+mod webhooks;
 
 pub use openapi::openapi;
 pub use router::router;

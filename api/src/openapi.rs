@@ -40,7 +40,7 @@ pub fn openapi() -> OpenApi {
         for (method, operation) in operations(item) {
             problems::add(path, method, operation);
             operation::add_headers(path, method, operation);
-            operation::add_examples(path, operation);
+            operation::add_examples(path, method, operation);
         }
     }
     let components = openapi.components.get_or_insert_default();
@@ -76,6 +76,7 @@ fn name_list_items(components: &mut Components) {
         (name = "orders", description = "Orders of the tenant's customers"),
         (name = "stock", description = "How many pieces the tenant has of each SKU"),
         (name = "notifications", description = "What customers are told about their orders, and the templates of it"),
+        (name = "webhooks", description = "Where the tenant's own programs are told of events, and what became of it"),
         (name = "audit", description = "What happened to the tenant's entities, and what they look like now or looked like then"),
         (name = "queues", description = "Where jobs wait, of every tenant"),
         (name = "jobs", description = "What happens later, of every tenant, wherever it stands"),

@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::streams::Streams;
 use crate::{
     audit, ctx, customer_groups, customers, health, limits, notifications, openapi, operations, orders, products, root,
-    stock,
+    stock, webhooks,
 };
 
 /// Every module under `/v1`. Requests to these are limited in number and time.
@@ -25,6 +25,7 @@ pub(crate) fn modules() -> OpenApiRouter<State> {
         .nest("/v1/orders", orders::routes())
         .nest("/v1/products", products::routes())
         .nest("/v1/stock", stock::routes())
+        .nest("/v1/webhooks", webhooks::routes())
 }
 
 /// What anybody may ask, always.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use domain::webhooks::Targets;
+
 /// Limits of the HTTP server. The token settings are [`crate::auth::Settings`].
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// How long a readiness check waits for the database. Default 2 s.
     pub readiness_timeout: Duration,
+    /// What a webhook endpoint may be. Default: the public internet.
+    pub webhook_targets: Targets,
 }
 
 impl Default for Settings {
@@ -28,6 +32,7 @@ impl Default for Settings {
             header_read_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(8),
             readiness_timeout: Duration::from_secs(2),
+            webhook_targets: Targets::Public,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use domain::Db;
+use domain::webhooks::Targets;
 use tokio::sync::watch;
 
 use crate::auth::Authenticator;
@@ -33,6 +34,12 @@ impl FromRef<State> for Db {
 impl FromRef<State> for Arc<Authenticator> {
     fn from_ref(state: &State) -> Self {
         state.auth.clone()
+    }
+}
+
+impl FromRef<State> for Targets {
+    fn from_ref(state: &State) -> Self {
+        state.settings.webhook_targets
     }
 }
 

@@ -19,6 +19,7 @@ pub mod operations;
 pub mod orders;
 pub mod products;
 pub mod stock;
+pub mod webhooks;
 
 pub use kernel::command::{Command, Query, fetch, run};
 pub use kernel::ctx::{Actor, CorrelationId, Ctx, Scope, TenantId};

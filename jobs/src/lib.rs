@@ -3,7 +3,9 @@
 //! [`registry`] has THE lists. A handler is one function and one line there.
 
 mod audit;
+mod breaker;
 pub mod bus;
+mod causes;
 #[cfg(test)]
 mod fuzz;
 mod messaging;
@@ -15,6 +17,7 @@ pub mod reactions;
 pub mod registry;
 pub mod runtime;
 mod stock;
+pub mod webhooks;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,6 +47,8 @@ pub struct Wiring {
     /// The types of which an event is not published when the next one of its aggregate is of the same type, and
     /// about to be: some of [`registry::collapsible`].
     pub collapse: BTreeSet<String>,
+    /// How tenants' own programs are told.
+    pub webhooks: Arc<webhooks::Sender>,
 }
 
 impl Wiring {
@@ -56,6 +61,7 @@ impl Wiring {
             receive: None,
             notifications: Arc::default(),
             collapse: BTreeSet::new(),
+            webhooks: Arc::default(),
         }
     }
 }
@@ -63,10 +69,10 @@ impl Wiring {
 /// Runs the workers of this process over `db` (connected as `portal_worker`) until `stop` is
 /// cancelled; then finishes or hands back everything and closes the bus.
 pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) {
-    let Wiring { bus, reactions, receive, notifications, collapse } = wiring;
+    let Wiring { bus, reactions, receive, notifications, collapse, webhooks } = wiring;
     let broker = Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) };
     let dependencies = std::iter::once(broker).chain(notifications.dependency()).collect();
-    let kinds = registry::kinds(bus.clone(), Arc::new(collapse), reactions.clone(), notifications);
+    let kinds = registry::kinds(bus.clone(), Arc::new(collapse), reactions.clone(), notifications, webhooks);
     // a group's events are taken in where its jobs are run
     let mut subscriptions = reactions.subscriptions();
     subscriptions.retain(|subscription| settings.serves(&subscription.group));

@@ -1,7 +1,6 @@
 //! What notifications do on events of orders, and how they are sent: whom to (`customer_source`), by what
-//! (`mail`), and not at all for a while where nobody answers (`breaker`).
+//! (`mail`), and not at all for a while where nobody answers ([`crate::breaker`]).
 
-mod breaker;
 mod customer_source;
 mod mail;
 mod settings;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::kernel::event::{Draft, Event};
-use domain::kernel::inbox;
+use domain::kernel::inbox::{self, ReceivedEvent};
 use domain::messaging::HandleEvent;
 use domain::{Command, Ctx, Error, Scope, Tx};
 use futures::FutureExt as _;
@@ -78,9 +78,10 @@ struct Reaction {
     read: fn(&str) -> Result<Draft, DraftError>,
 }
 
-/// Every handler of this program, by consumer group, event type and version of the type's data.
+/// Every handler of this program, by consumer group, event type and version of the type's data; and the groups that
+/// have one queue for all types.
 #[derive(Clone, Default)]
-pub struct Reactions(BTreeMap<(&'static str, &'static str, i16), Reaction>);
+pub struct Reactions(BTreeMap<(&'static str, &'static str, i16), Reaction>, BTreeSet<&'static str>);
 
 impl Reactions {
     /// Lets a consumer group react to an event type. A group has one handler per type and version: what is
@@ -100,6 +101,27 @@ impl Reactions {
         let reaction = Reaction { run, on_exhausted: None, read: draft::read::<E> };
         let before = self.0.insert((group, E::TYPE, E::DATA_VERSION), reaction);
         assert!(before.is_none(), "{group} has two handlers for {}", E::TYPE);
+        self
+    }
+
+    /// Lets a consumer group react to every type and version that a line before this one names, with the event as it
+    /// arrived: its data may be anything. They share one queue on the broker.
+    ///
+    /// # Panics
+    /// When the group reacts to one of them already.
+    #[must_use]
+    pub fn on_every<H>(mut self, group: &'static str, handler: H) -> Self
+    where
+        H: for<'a> Handler<'a, ReceivedEvent> + 'static,
+    {
+        let handler = Arc::new(handler);
+        let run: Run = Arc::new(move |arrival, context| run_arrived(handler.clone(), arrival, context).boxed());
+        let known: Vec<_> = self.0.iter().map(|((_, name, version), one)| ((*name, *version), one.read)).collect();
+        assert!(self.0.keys().all(|(other, ..)| *other != group), "{group} has other handlers");
+        for ((name, version), read) in known {
+            self.0.insert((group, name, version), Reaction { run: run.clone(), on_exhausted: None, read });
+        }
+        self.1.insert(group);
         self
     }
 
@@ -181,7 +203,13 @@ impl Reactions {
     /// The queue of every group and type, on the broker.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let queues: BTreeSet<_> = self.0.keys().map(|(group, event_type, _)| (*group, *event_type)).collect();
-        queues.into_iter().map(|(group, event_type)| Subscription::of(group, event_type)).collect()
+        let (shared, own): (Vec<_>, Vec<_>) = queues.into_iter().partition(|(group, _)| self.1.contains(group));
+        let own = own.into_iter().map(|(group, event_type)| Subscription::of(group, event_type));
+        own.chain(self.1.iter().map(|group| {
+            let types = shared.iter().filter(|(of, _)| of == group).map(|(_, event_type)| (*event_type).to_owned());
+            Subscription::of_all(group, types.collect())
+        }))
+        .collect()
     }
 
     fn find(&self, arrival: &HandleEvent) -> Option<&Reaction> {
@@ -220,8 +248,24 @@ where
     let event = serde_json::from_str(arrival.event.data.get()).map_err(|error| {
         JobError::Undecodable(format!("the data of {} does not decode: {error}", arrival.event.event_type))
     })?;
-    let ctx = ctx_of(&arrival)?;
-    let effect = Effect { arrival: &arrival, job_id: &context.id, event, handler: &*handler };
+    effect(&*handler, event, &arrival, &context).await
+}
+
+/// With the event as it arrived.
+async fn run_arrived<H>(handler: Arc<H>, arrival: HandleEvent, context: JobContext) -> JobResult
+where
+    H: for<'a> Handler<'a, ReceivedEvent> + 'static,
+{
+    effect(&*handler, arrival.event.clone(), &arrival, &context).await
+}
+
+async fn effect<E, H>(handler: &H, event: E, arrival: &HandleEvent, context: &JobContext) -> JobResult
+where
+    E: Send,
+    H: for<'a> Handler<'a, E>,
+{
+    let ctx = ctx_of(arrival)?;
+    let effect = Effect { arrival, job_id: &context.id, event, handler };
     domain::run(&context.db, &ctx, effect).await?;
     domain::fail_point!("fail-point:handled", returns Err(Error::Internal("it is said to fail".into()).into()));
     Ok(())

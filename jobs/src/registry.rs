@@ -11,6 +11,9 @@ use domain::operations::bulk::RunOperation;
 use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use domain::products::{ProductChanged, ProductCreated};
 use domain::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
+use domain::webhooks::{
+    DeliverWebhook, EndpointChanged, EndpointCreated, EndpointDeleted, EndpointDisabled, EndpointEnabled,
+};
 
 use futures::FutureExt as _;
 
@@ -18,7 +21,7 @@ use crate::audit;
 use crate::bus::{Bus, ContentMode, Embedded};
 use crate::reactions::Reactions;
 use crate::runtime::Kinds;
-use crate::{messaging, notifications, operations, orders, stock};
+use crate::{messaging, notifications, operations, orders, stock, webhooks};
 
 /// Every kind of job and the function that runs it.
 pub fn kinds(
@@ -26,6 +29,7 @@ pub fn kinds(
     collapse: Arc<BTreeSet<String>>,
     reactions: Arc<Reactions>,
     sender: Arc<notifications::Sender>,
+    hooks: Arc<webhooks::Sender>,
 ) -> Kinds {
     let groups = reactions.groups();
     let (handle, exhausted, read, replay) = (reactions.clone(), reactions.clone(), reactions.clone(), reactions);
@@ -38,6 +42,8 @@ pub fn kinds(
         .also_in::<ReadMessage>(&groups)
         .job(move |job: SendNotification, context| notifications::send(sender.clone(), job, context))
         .on_exhausted::<SendNotification, _>(|failed, tx| notifications::give_up(failed, tx).boxed())
+        .job(move |job: DeliverWebhook, context| webhooks::deliver(hooks.clone(), job, context))
+        .on_exhausted::<DeliverWebhook, _>(|failed, tx| webhooks::give_up(failed, tx).boxed())
         .job(move |job: ReplayEvents, context| messaging::replay_events(replay.clone(), job, context))
         .on_exhausted::<ReplayEvents, _>(|failed, tx| messaging::suspend_replay(failed, tx).boxed())
         .job(operations::run_operation)
@@ -69,6 +75,13 @@ pub fn reactions() -> Reactions {
         .on::<StockProcessFailed, _>("orders", orders::refuse)
         .on::<OrderConfirmed, _>("notifications", notifications::confirmed)
         .on::<OrderCancelled, _>("notifications", notifications::cancelled)
+        .on::<EndpointCreated, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<EndpointChanged, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<EndpointDisabled, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<EndpointEnabled, _>(DEFAULT_GROUP, audit::keep_document)
+        .on::<EndpointDeleted, _>(DEFAULT_GROUP, audit::keep_document)
+        // last: every type of the lines above
+        .on_every("webhooks", webhooks::fan_out)
 }
 
 /// The event types that may be collapsed in the outbox, where an installation wants it: those that only say what
@@ -83,5 +96,5 @@ pub fn collapsible() -> BTreeSet<&'static str> {
 /// The queues that jobs wait in.
 pub fn queues() -> BTreeSet<&'static str> {
     let bus = Arc::new(Embedded::new(ContentMode::Structured));
-    kinds(bus, Arc::default(), Arc::new(reactions()), Arc::default()).queues()
+    kinds(bus, Arc::default(), Arc::new(reactions()), Arc::default(), Arc::default()).queues()
 }

@@ -27,7 +27,7 @@ pub(crate) async fn run(config: &Config) -> Result<(), Failure> {
     database::ensure_current(&pool).await?;
     let listener = listen(config.http.addr, "PORTAL_HTTP__ADDR").await?;
     let metrics = metrics::Endpoint::of_api(config).await?;
-    let settings = config.http.settings();
+    let settings = api::Settings { webhook_targets: config.webhooks.targets(), ..config.http.settings() };
     let patience = settings.drain_timeout + LAST_STEPS;
     let state = api::State {
         db: database::db(pool.clone(), config),

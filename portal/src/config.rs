@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 pub(crate) use error::Error;
 pub(crate) use secret::SecretUrl;
-pub(crate) use sections::{Amqp, Auth, Database, Http, Log, LogFormat, Metrics, Notifications, Worker};
+pub(crate) use sections::{Amqp, Auth, Database, Http, Log, LogFormat, Metrics, Notifications, Webhooks, Worker};
 
 use layers::Layers;
 
@@ -33,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) amqp: Amqp,
     pub(crate) worker: Worker,
     pub(crate) notifications: Notifications,
+    pub(crate) webhooks: Webhooks,
     pub(crate) queues: QueuePolicies,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log,
@@ -65,6 +66,7 @@ impl Config {
         self.amqp.check()?;
         self.worker.check()?;
         self.notifications.check(&self.queues.of("mail"))?;
+        self.webhooks.check(&self.queues.of("deliveries"))?;
         self.log.check()
     }
 }

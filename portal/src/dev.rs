@@ -113,6 +113,7 @@ impl<'a> Dev<'a> {
     fn state(&self, db: Db) -> api::State {
         let mut settings = self.config.http.settings();
         settings.drain_timeout = settings.drain_timeout.min(DRAIN);
+        settings.webhook_targets = self.config.webhooks.targets();
         api::State {
             db,
             auth: Authenticator::with_keys(self.issuer.settings().clone(), self.issuer.public_keys()),

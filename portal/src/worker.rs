@@ -9,7 +9,7 @@ use domain::{Db, Scope};
 use jobs::bus::consumer::Receive;
 use jobs::bus::{self, Bus, BusState, RabbitMq};
 use jobs::notifications::{Sender, SettingsError};
-use jobs::{Wiring, registry};
+use jobs::{Wiring, registry, webhooks};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -54,7 +54,9 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
     }
     let patience = settings.shutdown_timeout + LAST_STEPS;
     shutdown::run(&stop, patience, async {
-        let wiring = Wiring { receive: Some(receive(config, broker)), notifications, collapse, ..Wiring::to(bus) };
+        let webhooks = webhook_sender(config);
+        let receive = Some(receive(config, broker));
+        let wiring = Wiring { receive, notifications, collapse, webhooks, ..Wiring::to(bus) };
         jobs::run(db, wiring, settings, stop.clone()).await;
         if let Some(health) = health {
             let _ = health.await;
@@ -114,6 +116,11 @@ pub(crate) fn collapsed(config: &Config) -> Result<BTreeSet<String>, Failure> {
         }
         None => Ok(config.worker.collapse.iter().cloned().collect()),
     }
+}
+
+/// How tenants' own programs are told.
+pub(crate) fn webhook_sender(config: &Config) -> Arc<webhooks::Sender> {
+    Arc::new(webhooks::Sender::new(config.webhooks.settings()))
 }
 
 /// Where events arrive from, and how many are taken at once.

@@ -17,7 +17,7 @@ pub(super) fn add_headers(path: &str, method: &str, operation: &mut Operation) {
     operation.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
     for (status, response) in &mut operation.responses.responses {
         if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
-            if versioned {
+            if versioned && status != "204" {
                 response.headers.insert("ETag".into(), answer_header("The version, in quotes."));
             }
             if status == "201" {
@@ -93,10 +93,10 @@ fn answer_header(text: &str) -> RefOr<Header> {
 }
 
 /// Gives ids in the path the examples that `make run` seeds.
-pub(super) fn add_examples(path: &str, operation: &mut Operation) {
+pub(super) fn add_examples(path: &str, method: &str, operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
-            && let Some(id) = examples::of_parameter(path, &parameter.name)
+            && let Some(id) = examples::of_parameter(method, path, &parameter.name)
         {
             *parameter = ParameterBuilder::from(parameter.clone()).example(Some(json!(id))).build();
         }

@@ -139,6 +139,7 @@ enum StepName {
     Confirmed,
     Handled,
     Notification,
+    Webhook,
     Completed,
     DeadLetter,
     Running,

@@ -106,8 +106,12 @@ async fn every_post_below_admin_has_it(pool: PgPool) {
                 None => call.send(),
             }
         };
-        let (first, second) = (send().await, send().await);
+        let (mut first, second) = (send().await, send().await);
         assert!(first.status.is_success(), "{}: {}", operation.path, first.text);
+        if let Some(secret) = first.json["secret"].as_str() {
+            // shown once
+            first.text = first.text.replace(&format!("\"{secret}\""), "null");
+        }
         assert_eq!(told(&first), told(&second), "{}", operation.path);
         assert_eq!(second.header(REPLAYED), "true", "{}", operation.path);
     }

@@ -8,7 +8,7 @@ use crate::description::operations;
 use crate::seed::seed;
 
 /// What a tenant's callers can see of the database.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 11] = [
     "customers.customers",
     "customers.customer_groups",
     "products.products",
@@ -16,6 +16,8 @@ const TABLES: [&str; 9] = [
     "stock.items",
     "orders.orders",
     "notifications.notifications",
+    "webhooks.endpoints",
+    "webhooks.deliveries",
     "kernel.events",
     "audit.documents",
 ];

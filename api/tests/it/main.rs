@@ -27,3 +27,4 @@ mod seed;
 mod serving;
 mod stock;
 mod tokens;
+mod webhooks;

@@ -1,7 +1,8 @@
 //! The rows that the description's examples speak of.
 
 use api::examples::{
-    CUSTOMER, CUSTOMER_GROUP, NOTIFICATION, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT, VARIANT,
+    CUSTOMER, CUSTOMER_GROUP, NOTIFICATION, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT,
+    VARIANT, WEBHOOK_DELIVERY, WEBHOOK_ENDPOINT, WEBHOOK_ENDPOINT_TO_DELETE,
 };
 use sqlx::PgPool;
 
@@ -40,6 +41,18 @@ pub(crate) async fn seed(owner: &PgPool) {
              values (gen_random_uuid(), 'com.offgrid.portal.customers.customer-created',
                      'urn:offgrid:customers:outboxworker', 'customers/{CUSTOMER}', now(), 'customers', '{CUSTOMER}', 1,
                      '{TENANT}', 'seed', 'seed', 'seed', '{{\"customer\": {{\"name\": \"Ada Lovelace\"}}}}', '');
+         insert into webhooks.endpoints (id, tenant_id, url, event_types, description, header_names, headers, state,
+                                         state_since, created_at, updated_at, version)
+             values ('{WEBHOOK_ENDPOINT}', '{TENANT}', 'https://example.com/', '{{*}}', '', '{{}}', '{{}}', 'enabled', now(),
+                     now(), now(), 1),
+                    ('{WEBHOOK_ENDPOINT_TO_DELETE}', '{TENANT}', 'https://example.com/', '{{*}}', '', '{{}}', '{{}}', 'enabled',
+                     now(), now(), now(), 1);
+         insert into webhooks.secrets (id, tenant_id, endpoint_id, secret, created_at)
+             values (gen_random_uuid(), '{TENANT}', '{WEBHOOK_ENDPOINT}', decode(repeat('07', 32), 'hex'), now());
+         insert into webhooks.deliveries (id, tenant_id, endpoint_id, event_id, event_type, subject, job_id, is_test, status,
+                                          attempts, error, created_at, finished_at)
+             select '{WEBHOOK_DELIVERY}', '{TENANT}', '{WEBHOOK_ENDPOINT}', id::text, type, subject, '', false, 'failed', 1,
+                    'it answered 500', now(), now() from kernel.events where tenant_id = '{TENANT}';
          insert into audit.documents (tenant_id, entity, id, version, document, changed_at)
              values ('{TENANT}', 'customers', '{CUSTOMER}', 1, '{{\"name\": \"Ada Lovelace\"}}', now());"
     );

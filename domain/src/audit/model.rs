@@ -12,10 +12,16 @@ use crate::kernel::page::SearchText;
 use crate::orders::OrderCreated;
 use crate::products::ProductCreated;
 use crate::stock::StockReceived;
+use crate::webhooks::EndpointCreated;
 
 /// The modules that emit events, each about one kind of entity that has its name.
-pub const ENTITIES: [&str; 4] =
-    [CustomerCreated::MODULE, OrderCreated::MODULE, ProductCreated::MODULE, StockReceived::MODULE];
+pub const ENTITIES: [&str; 5] = [
+    CustomerCreated::MODULE,
+    OrderCreated::MODULE,
+    ProductCreated::MODULE,
+    StockReceived::MODULE,
+    EndpointCreated::MODULE,
+];
 
 /// Which events; every given condition must hold.
 #[derive(Debug, Clone, Default)]

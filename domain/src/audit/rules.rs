@@ -36,7 +36,7 @@ mod tests {
         for unknown in ["customer", "", "Customers", "customers\0"] {
             let refused = entity(unknown).unwrap_err();
             assert_eq!(refused.code, "entity_unknown");
-            assert!(refused.detail.ends_with("customers, orders, products, stock"), "{}", refused.detail);
+            assert!(refused.detail.ends_with("customers, orders, products, stock, webhooks"), "{}", refused.detail);
         }
     }
 

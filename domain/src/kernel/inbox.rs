@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::ctx::{CorrelationId, TenantId};
 use super::db::Db;
 use super::error::Error;
-use super::event::first_version;
+use super::event::{Envelope, first_version};
 use super::job::{Job as _, NewJob};
 use super::queue;
 use super::tx::Tx;
@@ -62,6 +62,27 @@ pub struct ReceivedEvent {
     /// Extension `replayforce`: it has its effect also if it had it before.
     #[serde(default, rename = "replayforce", skip_serializing_if = "std::ops::Not::not")]
     pub replay_force: bool,
+}
+
+impl From<Envelope> for ReceivedEvent {
+    /// An event of the log, as it arrives.
+    fn from(event: Envelope) -> Self {
+        Self {
+            id: event.id.to_string(),
+            source: event.source,
+            event_type: event.event_type,
+            subject: event.subject,
+            time: event.time,
+            sequence: event.sequence,
+            tenant_id: event.tenant_id,
+            correlation_id: event.correlation_id,
+            traceparent: event.traceparent,
+            data_version: event.data_version,
+            data: event.data,
+            replay_id: None,
+            replay_force: false,
+        }
+    }
 }
 
 impl ReceivedEvent {

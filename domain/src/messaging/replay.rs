@@ -191,20 +191,6 @@ async fn hand_over(
 }
 
 fn arrival(event: Envelope, consumer: &str, replay: Uuid, force: bool) -> HandleEvent {
-    let event = ReceivedEvent {
-        id: event.id.to_string(),
-        source: event.source,
-        event_type: event.event_type,
-        subject: event.subject,
-        time: event.time,
-        sequence: event.sequence,
-        tenant_id: event.tenant_id,
-        correlation_id: event.correlation_id,
-        traceparent: event.traceparent,
-        data_version: event.data_version,
-        data: event.data,
-        replay_id: Some(replay),
-        replay_force: force,
-    };
+    let event = ReceivedEvent { replay_id: Some(replay), replay_force: force, ..event.into() };
     HandleEvent { consumer: consumer.to_owned(), event }
 }

@@ -21,12 +21,20 @@ notified as materialized (
           and e.type = 'com.offgrid.portal.orders.' || n.event offset 0) n
     where e.module = 'orders'
 ),
+-- what endpoints were told of it
+delivered as materialized (
+    select d.*, e.correlation_id
+    from logged e cross join lateral (
+        select * from webhooks.deliveries d where d.event_id = e.id::text offset 0) d
+),
 work as materialized (
     select e.job_id, e.id::text as event_id from logged e
     union all
     select i.job_id, i.event_id from received i
     union all
     select n.job_id, n.event_id from notified n
+    union all
+    select d.job_id, d.event_id from delivered d
 ),
 entries as (
     -- the application's clock and the database's may differ: the command is never after its event
@@ -66,6 +74,10 @@ entries as (
     select n.finished_at, 7, 'notification', null, 'mail', n.event_id, n.job_id, null, 'notifications/' || n.id, n.tenant_id,
            n.correlation_id, null, n.attempts, n.status, n.error, null, null, null
     from notified n where n.finished_at is not null
+    union all
+    select d.finished_at, 7, 'webhook', null, 'deliveries', d.event_id, d.job_id, null, 'webhooks/' || d.id, d.tenant_id,
+           d.correlation_id, null, d.attempts, d.status, d.error, null, null, null
+    from delivered d where d.finished_at is not null
     union all
     select c.completed_at, 8, 'completed', c.worker, c.queue, w.event_id, w.job_id, null, c.subject, c.tenant_id,
            c.correlation_id, null, c.attempt, c.state, null, null, c.started_at, null

@@ -21,3 +21,4 @@ mod stock_orders;
 mod support;
 mod test_events;
 mod transaction;
+mod webhooks;

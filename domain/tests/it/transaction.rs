@@ -254,7 +254,7 @@ async fn no_role_bypasses_row_level_security(pool: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn a_function_with_the_owners_rights_does_not_look_into_the_callers_temporary_schema(pool: PgPool) {
     let world = World::new(pool).await;
-    let ours = "from pg_proc where prosecdef and pronamespace::regnamespace::text in ('jobs', 'kernel', 'customers', 'products', 'messaging')";
+    let ours = "from pg_proc where prosecdef and pronamespace::regnamespace::text in ('jobs', 'kernel', 'customers', 'products', 'messaging', 'webhooks')";
     let safe = "and array_to_string(proconfig, ';') ~ 'search_path=pg_catalog, pg_temp'";
     let count = async |filter: &str| -> i64 {
         let query = sqlx::AssertSqlSafe(format!("select count(*) {ours} {filter}"));
@@ -275,7 +275,7 @@ async fn everything_belongs_to_the_owner(pool: PgPool) {
          where nspname !~ '^(pg_|information_schema|public$)' and nspowner <> 'portal_owner'::regrole
          union all
          select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname in ('kernel', 'jobs', 'customers', 'products', 'apalis', 'messaging')
+         where n.nspname in ('kernel', 'jobs', 'customers', 'products', 'apalis', 'messaging', 'webhooks')
            and p.proowner <> 'portal_owner'::regrole",
     )
     .fetch_all(&world.owner)
@@ -290,7 +290,7 @@ async fn every_table_of_tenants_has_row_level_security(pool: PgPool) {
     let tables: Vec<(String, bool)> = sqlx::query_as(
         "select c.oid::regclass::text, c.relrowsecurity
          from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where c.relkind in ('r', 'p') and (n.nspname in ('kernel', 'customers', 'products') or c.oid = 'apalis.jobs'::regclass)
+         where c.relkind in ('r', 'p') and (n.nspname in ('kernel', 'customers', 'products', 'webhooks') or c.oid = 'apalis.jobs'::regclass)
            and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')
          order by 1",
     )

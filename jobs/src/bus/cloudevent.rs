@@ -29,6 +29,7 @@ use serde::Deserialize;
 pub use decode::{DecodeError, Received, decode};
 pub(in crate::bus) use encode::structured;
 pub use encode::{EncodeError, encode};
+pub(crate) use schema::data_schema;
 pub use schema::data_version;
 
 /// Content type of structured mode.

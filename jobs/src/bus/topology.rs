@@ -42,6 +42,11 @@ impl Subscription {
         }
         Self { group: group.to_owned(), queue, event_types: vec![event_type.to_owned()] }
     }
+
+    /// A group's one queue for all these types.
+    pub fn of_all(group: &str, event_types: Vec<String>) -> Self {
+        Self { group: group.to_owned(), queue: format!("offgrid.portal.{group}"), event_types }
+    }
 }
 
 /// Why the broker does not have what we need.

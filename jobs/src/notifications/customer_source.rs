@@ -7,8 +7,9 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::breaker::Breaker;
 use super::settings::{Settings, SettingsError};
+use crate::breaker::Breaker;
+use crate::causes::with_causes;
 
 /// The other system.
 pub(super) struct CustomerSource {
@@ -109,11 +110,6 @@ fn contact(bytes: &[u8]) -> Result<Contact, String> {
             None => Language::english(),
         },
     })
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::breaker::Breaker;
 use super::settings::{Settings, SettingsError};
+use crate::breaker::Breaker;
 use crate::runtime::JobError;
 
 /// Where mails go.

@@ -39,6 +39,7 @@ async fn clean(db: &Db) -> Vec<(String, Cleaned)> {
         ("partitions".to_owned(), partitions(db, longest).await),
         ("idempotency keys".to_owned(), idempotency_keys(db).await),
         ("workers".to_owned(), workers(db).await),
+        ("webhook deliveries".to_owned(), webhook_deliveries(db, longest).await),
     ];
     match queues(db).await {
         Ok(queues) => {
@@ -139,4 +140,14 @@ async fn workers(db: &Db) -> Cleaned {
             .await
     };
     db.ask(forget).await.map(drop)
+}
+
+/// In bites, as the attempts of jobs.
+async fn webhook_deliveries(db: &Db, keep_days: u16) -> Cleaned {
+    let keep_days = i32::from(keep_days);
+    let bite = async |conn: &mut PgConnection| {
+        sqlx::query_scalar!("select webhooks.expire_deliveries($1)", keep_days).fetch_one(conn).await
+    };
+    while db.ask(bite).await? >= Some(10_000) {}
+    Ok(())
 }

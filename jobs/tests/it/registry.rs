@@ -13,6 +13,7 @@ fn every_kind_that_the_domain_declares_is_executed() {
         Arc::default(),
         Arc::new(jobs::registry::reactions()),
         Arc::default(),
+        Arc::default(),
     );
     let declared = declared_kinds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src")));
     assert!(declared.contains(&"publish-event.v1".to_owned()), "the search finds kinds: {declared:?}");

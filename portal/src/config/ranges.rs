@@ -7,7 +7,7 @@ use super::error::Error;
 use super::layers::Layers;
 
 /// Key, smallest and greatest value.
-pub(super) const RANGES: [(&str, f64, f64); 47] = [
+pub(super) const RANGES: [(&str, f64, f64); 55] = [
     ("http.body_limit_bytes", 1024.0, 104_857_600.0),
     ("http.request_timeout_ms", 100.0, 300_000.0),
     ("http.header_read_timeout_ms", 100.0, 300_000.0),
@@ -41,6 +41,14 @@ pub(super) const RANGES: [(&str, f64, f64); 47] = [
     ("notifications.smtp_timeout_ms", 100.0, 30_000.0),
     ("metrics.interval_ms", 1000.0, 600_000.0),
     ("metrics.tenants", 0.0, 1000.0),
+    ("webhooks.timeout_ms", 100.0, 50_000.0),
+    ("webhooks.max_redirects", 0.0, 10.0),
+    ("webhooks.response_bytes", 0.0, 65_536.0),
+    ("webhooks.max_in_flight", 1.0, 1000.0),
+    ("webhooks.breaker_failures", 1.0, 1000.0),
+    ("webhooks.breaker_pause_ms", 100.0, 3_600_000.0),
+    ("webhooks.retry_after_max_ms", 0.0, 604_800_000.0),
+    ("webhooks.disable_after_ms", 60_000.0, 31_536_000_000.0),
     ("queues.*.concurrency", 1.0, 10_000.0),
     ("queues.*.batch", 1.0, 10_000.0),
     ("queues.*.max_attempts", 1.0, 1000.0),

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use api::auth::SigningAlgorithm;
 use domain::kernel::policy::QueuePolicy;
+use domain::webhooks::Targets;
 use jobs::bus::ContentMode;
-use jobs::notifications;
+use jobs::{notifications, webhooks};
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer};
 use sqlx::postgres::PgConnectOptions;
@@ -119,6 +120,21 @@ pub(crate) struct Metrics {
     pub(crate) tenants: u16,
 }
 
+/// `[webhooks]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhooks {
+    pub(crate) allow_private_addresses: bool,
+    pub(crate) timeout_ms: u64,
+    pub(crate) max_redirects: u32,
+    pub(crate) response_bytes: usize,
+    pub(crate) max_in_flight: usize,
+    pub(crate) breaker_failures: u32,
+    pub(crate) breaker_pause_ms: u64,
+    pub(crate) retry_after_max_ms: u64,
+    pub(crate) disable_after_ms: u64,
+}
+
 /// `[log]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +163,7 @@ impl Http {
             header_read_timeout: Duration::from_millis(self.header_read_timeout_ms),
             drain_timeout: Duration::from_millis(self.shutdown_timeout_ms),
             readiness_timeout: Duration::from_millis(self.readiness_timeout_ms),
+            ..api::Settings::default()
         }
     }
 }
@@ -270,6 +287,36 @@ impl Notifications {
             smtp_url: url(&self.smtp_url),
             smtp_timeout: Duration::from_millis(self.smtp_timeout_ms),
             from: self.from.clone(),
+        }
+    }
+}
+
+impl Webhooks {
+    pub(super) fn check(&self, queue: &QueuePolicy) -> Checked {
+        let limit = queue.timeout_ms;
+        // an attempt that the queue gives up leaves no trace with the delivery
+        ensure("webhooks.timeout_ms", self.timeout_ms + 5000 <= limit, || {
+            format!("must be at least 5000 less than {limit}, queues.deliveries.timeout_ms")
+        })
+    }
+
+    /// What an endpoint may be.
+    pub(crate) fn targets(&self) -> Targets {
+        if self.allow_private_addresses { Targets::Any } else { Targets::Public }
+    }
+
+    /// What the workers take of it.
+    pub(crate) fn settings(&self) -> webhooks::Settings {
+        webhooks::Settings {
+            targets: self.targets(),
+            timeout: Duration::from_millis(self.timeout_ms),
+            max_redirects: self.max_redirects,
+            response_bytes: self.response_bytes,
+            max_in_flight: self.max_in_flight,
+            breaker_failures: self.breaker_failures,
+            breaker_pause: Duration::from_millis(self.breaker_pause_ms),
+            retry_after_max: Duration::from_millis(self.retry_after_max_ms),
+            disable_after: Duration::from_millis(self.disable_after_ms),
         }
     }
 }

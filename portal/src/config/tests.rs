@@ -86,6 +86,8 @@ fn the_file_says_what_the_kernel_and_the_others_default_to() {
     assert_eq!(format!("{:?}", config.worker.settings()), format!("{:?}", jobs::runtime::Settings::default()));
     let notifications = config.notifications.settings();
     assert_eq!(format!("{notifications:?}"), format!("{:?}", jobs::notifications::Settings::default()));
+    let webhooks = config.webhooks.settings();
+    assert_eq!(format!("{webhooks:?}"), format!("{:?}", jobs::webhooks::Settings::default()));
     let bus = jobs::bus::Settings::default();
     let ours = crate::worker::bus_settings(&load(&[("AMQP_URL", &bus.url)]).unwrap()).unwrap();
     assert_eq!(format!("{ours:?}"), format!("{bus:?}"));
@@ -163,6 +165,17 @@ fn variables_are_read_as_the_type_of_the_default() {
     assert_eq!((outbox.backoff_jitter, outbox.on_unavailable, outbox.keep_payload), (0.25, OnUnavailable::Count, true));
     let mail = config.queues.of("mail");
     assert_eq!((mail.max_attempts, mail.backoff_waits_ms.as_slice()), (2, [1000, 2000].as_slice()));
+}
+
+#[test]
+fn webhooks_are_tried_16_times_within_five_and_a_half_days() {
+    let policy = load(&[]).unwrap().queues.of("deliveries");
+    let minutes: Vec<u64> = (1..policy.max_attempts).map(|n| policy.backoff(n, 0.0).as_secs() / 60).collect();
+    let hours = |hours: &[u64]| hours.iter().map(|hours| hours * 60).collect::<Vec<_>>();
+    assert_eq!(minutes, [vec![1, 5, 15, 30], hours(&[1, 2, 4, 6, 8, 12, 12, 12, 24, 24, 24])].concat());
+    assert_eq!(policy.backoff_jitter, 0.1);
+    let too_long = load(&[("PORTAL_QUEUES__DELIVERIES__BACKOFF_WAITS_MS", "1000,604800001")]).unwrap_err();
+    assert!(too_long.to_string().contains("604800001 is not within 0 to 604800000"), "{too_long}");
 }
 
 #[test]

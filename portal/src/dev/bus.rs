@@ -50,12 +50,13 @@ impl DevBus {
     /// What the workers publish to, and receive from.
     pub(super) fn wiring(&self, config: &Config) -> Result<Wiring, Failure> {
         let (notifications, collapse) = (worker::sender(config)?, worker::collapsed(config)?);
+        let webhooks = worker::webhook_sender(config);
         Ok(match self {
             // it hands events to the consumer groups by itself
-            Self::Embedded { shared, .. } => Wiring { notifications, collapse, ..Wiring::to(shared.clone()) },
+            Self::Embedded { shared, .. } => Wiring { notifications, collapse, webhooks, ..Wiring::to(shared.clone()) },
             Self::RabbitMq { shared, settings, .. } => {
                 let receive = Some(worker::receive(config, settings.clone()));
-                Wiring { receive, notifications, collapse, ..Wiring::to(shared.clone()) }
+                Wiring { receive, notifications, collapse, webhooks, ..Wiring::to(shared.clone()) }
             }
         })
     }

@@ -88,6 +88,8 @@ pub enum Step {
     Handled,
     /// A customer was told, or could not be.
     Notification,
+    /// An endpoint took a webhook, or did not.
+    Webhook,
     /// A job ended.
     Completed,
     /// A job was given up.
@@ -111,6 +113,7 @@ impl Step {
             Self::Confirmed => "confirmed",
             Self::Handled => "handled",
             Self::Notification => "notification",
+            Self::Webhook => "webhook",
             Self::Completed => "completed",
             Self::DeadLetter => "dead_letter",
             Self::Running => "running",

@@ -6,7 +6,7 @@ use domain::kernel::event::FIRST_VERSION;
 const PREFIX: &str = "urn:offgrid:portal:schema:";
 
 /// `urn:offgrid:portal:schema:com.offgrid.portal.customers.customer-changed:1`.
-pub(super) fn data_schema(event_type: &str, version: i16) -> String {
+pub(crate) fn data_schema(event_type: &str, version: i16) -> String {
     format!("{PREFIX}{event_type}:{version}")
 }
 

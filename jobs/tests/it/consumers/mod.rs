@@ -11,6 +11,7 @@ mod saga;
 mod saga_failures;
 mod stopping;
 mod timeline;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -37,7 +37,11 @@ async fn an_order_is_one_story(owner: PgPool, carrier: Carrier) {
 
     // each is published once, and handled by every group that reacts to it
     let events: Vec<String> = of(&story, Step::Event).map(|entry| entry.event_id.clone().unwrap()).collect();
-    let groups: [&[&str]; 3] = [&["portal", "stock"], &["orders", "portal"], &["notifications", "portal", "stock"]];
+    let groups: [&[&str]; 3] = [
+        &["portal", "stock", "webhooks"],
+        &["orders", "portal", "webhooks"],
+        &["notifications", "portal", "stock", "webhooks"],
+    ];
     for (event, groups) in events.iter().zip(groups) {
         let about = |step| of(&story, step).filter(|entry| entry.event_id.as_ref() == Some(event));
         assert_eq!((about(Step::Outbox).count(), about(Step::Confirmed).count()), (1, 1));
@@ -61,7 +65,7 @@ async fn an_order_is_one_story(owner: PgPool, carrier: Carrier) {
     assert_eq!(same.entries.len(), story.entries.len());
     let one = timeline(&shop, TimelineOf::Event(events[1].parse().unwrap())).await;
     assert_eq!(of(&one, Step::Event).count(), 1);
-    assert_eq!(of(&one, Step::Handled).count(), 2);
+    assert_eq!(of(&one, Step::Handled).count(), 3);
 
     // somebody else's story, under the same correlation id
     let stranger = domain::customers::CreateCustomer {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Guards the calls to a host.
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     failures: u32,
     pause: Duration,
     state: Mutex<State>,
@@ -26,7 +26,7 @@ enum State {
 
 /// A call under way. One that is dropped without a word has failed: it was given up.
 #[must_use]
-pub(super) struct Call<'b> {
+pub(crate) struct Call<'b> {
     breaker: &'b Breaker,
     /// Whether it is the one that tries whether the host is back.
     trial: bool,
@@ -34,12 +34,12 @@ pub(super) struct Call<'b> {
 }
 
 impl Breaker {
-    pub(super) fn new(failures: u32, pause: Duration) -> Self {
+    pub(crate) fn new(failures: u32, pause: Duration) -> Self {
         Self { failures, pause, state: Mutex::new(State::Closed(0)), up: watch::channel(true).0 }
     }
 
     /// How long the host is still to be left alone; none if a call may be tried.
-    pub(super) fn open_for(&self) -> Option<Duration> {
+    pub(crate) fn open_for(&self) -> Option<Duration> {
         match *self.state() {
             State::Closed(_) => None,
             State::Open(until) => Some(until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero()),
@@ -48,12 +48,12 @@ impl Breaker {
     }
 
     /// False while there is no use in trying.
-    pub(super) fn up(&self) -> watch::Receiver<bool> {
+    pub(crate) fn up(&self) -> watch::Receiver<bool> {
         self.up.subscribe()
     }
 
     /// Begins a call; none if the host is to be left alone.
-    pub(super) fn call(&self) -> Option<Call<'_>> {
+    pub(crate) fn call(&self) -> Option<Call<'_>> {
         let mut state = self.state();
         let trial = match *state {
             State::Closed(_) => false,
@@ -98,12 +98,12 @@ impl Breaker {
 
 impl Call<'_> {
     /// Whether it only tries if the host is back.
-    pub(super) fn is_trial(&self) -> bool {
+    pub(crate) fn is_trial(&self) -> bool {
         self.trial
     }
 
     /// The host answered, whatever it said.
-    pub(super) fn answered(mut self) {
+    pub(crate) fn answered(mut self) {
         self.worked = true;
     }
 }
