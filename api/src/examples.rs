@@ -32,6 +32,9 @@ pub const WEBHOOK_ENDPOINT_TO_DELETE: Uuid = uuid!("01941f29-7c00-7000-8000-0000
 /// A delivery to [`WEBHOOK_ENDPOINT`] that has failed.
 pub const WEBHOOK_DELIVERY: Uuid = uuid!("01941f29-7c00-7000-8000-000000000701");
 
+/// A recovery of [`WEBHOOK_ENDPOINT`] that runs.
+pub const WEBHOOK_BULK: Uuid = uuid!("01941f29-7c00-7000-8000-000000000801");
+
 /// A job that waits for its time.
 pub const JOB: Uuid = uuid!("01941f29-7c00-7000-8000-000000000401");
 /// Another one, to be cancelled.
@@ -73,6 +76,7 @@ pub(crate) fn of_parameter(method: &str, path: &str, name: &str) -> Option<Strin
         "id" if path.starts_with("/v1/products/") => Some(PRODUCT),
         "id" if path.starts_with("/v1/notifications/") => Some(NOTIFICATION),
         "id" if path.starts_with("/v1/orders/") => Some(ORDER),
+        "id" if path.starts_with("/v1/webhooks/bulks/") => Some(WEBHOOK_BULK),
         "id" if path.starts_with("/v1/webhooks/deliveries/") => Some(WEBHOOK_DELIVERY),
         "id" if path.starts_with("/v1/webhooks/") && method == "delete" => Some(WEBHOOK_ENDPOINT_TO_DELETE),
         "id" if path.starts_with("/v1/webhooks/") => Some(WEBHOOK_ENDPOINT),

@@ -1,6 +1,7 @@
 //! `/v1/webhooks`: where the tenant wants to be told of its events, and what became of telling it. Role
 //! `portal-staff`, for reading too: a URL may hold a token.
 
+mod bulks;
 mod deliveries;
 mod dto;
 
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<state::State> {
         .routes(routes!(rotate_webhook_secret))
         .routes(routes!(test_webhook_endpoint))
         .merge(deliveries::routes())
+        .merge(bulks::routes())
 }
 
 /// Create an endpoint

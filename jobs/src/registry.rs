@@ -12,7 +12,7 @@ use domain::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use domain::products::{ProductChanged, ProductCreated};
 use domain::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
 use domain::webhooks::{
-    DeliverWebhook, EndpointChanged, EndpointCreated, EndpointDeleted, EndpointDisabled, EndpointEnabled,
+    DeliverWebhook, EndpointChanged, EndpointCreated, EndpointDeleted, EndpointDisabled, EndpointEnabled, SendWebhooks,
 };
 
 use futures::FutureExt as _;
@@ -44,6 +44,8 @@ pub fn kinds(
         .on_exhausted::<SendNotification, _>(|failed, tx| notifications::give_up(failed, tx).boxed())
         .job(move |job: DeliverWebhook, context| webhooks::deliver(hooks.clone(), job, context))
         .on_exhausted::<DeliverWebhook, _>(|failed, tx| webhooks::give_up(failed, tx).boxed())
+        .job(webhooks::send_many)
+        .on_exhausted::<SendWebhooks, _>(|failed, tx| webhooks::fail_many(failed, tx).boxed())
         .job(move |job: ReplayEvents, context| messaging::replay_events(replay.clone(), job, context))
         .on_exhausted::<ReplayEvents, _>(|failed, tx| messaging::suspend_replay(failed, tx).boxed())
         .job(operations::run_operation)

@@ -29,7 +29,8 @@ use std::time::Instant;
 use chrono::Utc;
 use domain::kernel::inbox::ReceivedEvent;
 use domain::webhooks::{
-    Attempted, DeliverWebhook, FanOut, FinishAttempt, GiveUpDelivery, StartDelivery, Started, Verdict,
+    Attempted, BulkStep, DeliverWebhook, FailBulk, FanOut, FinishAttempt, GiveUpDelivery, SendWebhooks, StartDelivery,
+    Started, Verdict,
 };
 use domain::{Command as _, Ctx, Error, Tx};
 
@@ -90,6 +91,19 @@ pub(crate) async fn give_up(exhausted: Exhausted, tx: &mut Tx) -> Result<(), Err
     let Ok(job) = serde_json::from_slice::<DeliverWebhook>(&exhausted.payload) else { return Ok(()) };
     let error = exhausted.error.to_string();
     GiveUpDelivery { delivery: job.delivery, job_id: exhausted.id, error }.handle(tx).await
+}
+
+/// Takes a step of sending many deliveries.
+pub(crate) async fn send_many(job: SendWebhooks, context: JobContext) -> JobResult {
+    let ctx = ctx_of(&context, "job:send-webhooks")?;
+    Ok(domain::run(&context.db, &ctx, BulkStep(job)).await?)
+}
+
+/// A step of sending many was given up, and with it the rest.
+pub(crate) async fn fail_many(exhausted: Exhausted, tx: &mut Tx) -> Result<(), Error> {
+    // what does not decode names nothing
+    let Ok(job) = serde_json::from_slice::<SendWebhooks>(&exhausted.payload) else { return Ok(()) };
+    FailBulk { job, error: exhausted.error.to_string() }.handle(tx).await
 }
 
 /// Nobody is there to take it any more.

@@ -3,5 +3,5 @@
 mod input;
 mod output;
 
-pub(super) use input::{DeliveryParameters, EndpointPatch, ListParameters, NewEndpoint, Rotation};
-pub(super) use output::{DeliveryBody, DeliveryWithAttempts, EndpointBody, SecretBody};
+pub(super) use input::{BulkOrder, DeliveryParameters, EndpointPatch, ListParameters, NewEndpoint, Rotation};
+pub(super) use output::{BulkBody, DeliveryBody, DeliveryWithAttempts, EndpointBody, SecretBody};

@@ -2,7 +2,7 @@
 
 use api::examples::{
     CUSTOMER, CUSTOMER_GROUP, NOTIFICATION, ORDER, ORDERING_CUSTOMER, PRODUCT, SKU, SUSPENDED_CUSTOMER, TENANT,
-    VARIANT, WEBHOOK_DELIVERY, WEBHOOK_ENDPOINT, WEBHOOK_ENDPOINT_TO_DELETE,
+    VARIANT, WEBHOOK_BULK, WEBHOOK_DELIVERY, WEBHOOK_ENDPOINT, WEBHOOK_ENDPOINT_TO_DELETE,
 };
 use sqlx::PgPool;
 
@@ -53,6 +53,9 @@ pub(crate) async fn seed(owner: &PgPool) {
                                           attempts, error, created_at, finished_at)
              select '{WEBHOOK_DELIVERY}', '{TENANT}', '{WEBHOOK_ENDPOINT}', id::text, type, subject, '', false, 'failed', 1,
                     'it answered 500', now(), now() from kernel.events where tenant_id = '{TENANT}';
+         insert into webhooks.bulks (id, tenant_id, endpoint_id, kind, since, state, last_position, created_by, created_at,
+                                     changed_at)
+             values ('{WEBHOOK_BULK}', '{TENANT}', '{WEBHOOK_ENDPOINT}', 'recover', now(), 'running', 0, 'ada', now(), now());
          insert into audit.documents (tenant_id, entity, id, version, document, changed_at)
              values ('{TENANT}', 'customers', '{CUSTOMER}', 1, '{{\"name\": \"Ada Lovelace\"}}', now());"
     );

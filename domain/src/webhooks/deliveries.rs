@@ -5,4 +5,6 @@ mod send;
 mod sql;
 
 pub use attempt::{Attempted, FinishAttempt, GiveUpDelivery, Outgoing, StartDelivery, Started, Verdict};
+pub(super) use send::{DeliveryJob, job};
 pub use send::{FanOut, ResendDelivery, TestEndpoint};
+pub(super) use sql::insert;

@@ -27,3 +27,17 @@ impl Job for DeliverWebhook {
     const KIND: &'static str = "deliver-webhook.v1";
     const QUEUE: &'static str = "deliveries";
 }
+
+/// One step of sending many.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SendWebhooks {
+    /// Which bulk.
+    pub bulk: Uuid,
+    /// The first is 0.
+    pub step: i64,
+}
+
+impl Job for SendWebhooks {
+    const KIND: &'static str = "send-webhooks.v1";
+    const QUEUE: &'static str = "replays";
+}

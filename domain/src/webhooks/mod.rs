@@ -22,9 +22,12 @@
 //! | `webhook_delivery_not_found` | not found | no such delivery in this tenant |
 //! | `webhook_delivery_pending` | conflict | sending what is being sent anyway |
 //! | `webhook_delivery_unrepeatable` | conflict | sending a test anew, or an event that is not in the log |
+//! | `webhook_bulk_not_found` | not found | no such recovery or replay in this tenant |
+//! | `webhook_bulk_ended` | conflict | cancelling one that has ended |
 //! | `version_conflict` | precondition failed | the caller's expected version is not the present one |
 
 mod address;
+mod bulk;
 mod commands;
 mod deliveries;
 mod events;
@@ -39,6 +42,7 @@ mod store;
 mod url;
 
 pub use address::is_public;
+pub use bulk::{Bulk, BulkKind, BulkState, BulkStep, CancelBulk, FailBulk, GetBulk, StartBulk};
 pub use commands::{
     ChangeEndpoint, CreateEndpoint, DeleteEndpoint, DisableEndpoint, EnableEndpoint, EndpointChanges, EndpointDetails,
     RotateSecret,
@@ -52,7 +56,7 @@ pub use events::{
     EndpointSnapshot,
 };
 pub use headers::{Header, Headers};
-pub use jobs::{DeliverWebhook, TEST_TYPE};
+pub use jobs::{DeliverWebhook, SendWebhooks, TEST_TYPE};
 pub use model::{
     Attempt, Delivery, DeliveryStatus, Description, DisableReason, Disabled, Endpoint, EndpointState, Overlap,
     RateLimit,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::kernel::error::Rejection;
 
+use super::bulk::BulkState;
 use super::model::{DeliveryStatus, Endpoint};
 
 /// Endpoints of a tenant at most: every event may become as many jobs.
@@ -75,6 +76,19 @@ pub(super) fn delivery_not_found() -> Rejection {
     Rejection::not_found("webhook_delivery_not_found", "there is no webhook delivery with this id")
 }
 
+/// As [`endpoint_not_found`], for recoveries and replays.
+pub(super) fn bulk_not_found() -> Rejection {
+    Rejection::not_found("webhook_bulk_not_found", "there is no recovery or replay of webhooks with this id")
+}
+
+/// Only what runs can be stopped.
+pub(super) fn can_be_cancelled(state: BulkState) -> Result<(), Rejection> {
+    match state {
+        BulkState::Running => Ok(()),
+        other => Err(Rejection::conflict("webhook_bulk_ended", format!("it is {} already", other.as_str()))),
+    }
+}
+
 pub(super) fn url_forbidden(why: &str) -> Rejection {
     Rejection::invalid_field("webhook_url_forbidden", "/url", format!("this URL is not called: {why}"))
 }
@@ -142,6 +156,8 @@ mod tests {
         for (rejection, code, kind) in [
             (endpoint_not_found(), "webhook_endpoint_not_found", NotFound),
             (delivery_not_found(), "webhook_delivery_not_found", NotFound),
+            (bulk_not_found(), "webhook_bulk_not_found", NotFound),
+            (can_be_cancelled(BulkState::Completed).unwrap_err(), "webhook_bulk_ended", Conflict),
             (url_forbidden("x"), "webhook_url_forbidden", Invalid),
             (unrepeatable("x"), "webhook_delivery_unrepeatable", Conflict),
         ] {

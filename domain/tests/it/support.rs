@@ -150,6 +150,7 @@ impl World {
             "webhooks.secrets",
             "webhooks.deliveries",
             "webhooks.attempts",
+            "webhooks.bulks",
             "kernel.events",
             "kernel.idempotency_keys",
             "apalis.jobs",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use domain::Rejection;
 use domain::kernel::page::SearchText;
 use domain::webhooks::{
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::output::{DeliveryState, State};
 use crate::body::{Input, Wrong};
 use crate::list::{self, TimeOrder};
+use crate::parameters;
 use crate::patch;
 use crate::problem::Problem;
 
@@ -77,6 +79,24 @@ pub(in super::super) struct Rotation {
     /// A day if it is not given; 0: not at all.
     #[schema(minimum = 0, maximum = 604_800)]
     overlap_seconds: Option<i64>,
+}
+
+/// What of an endpoint is sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = WebhookBulkOrder, example = json!({"since": "2026-01-31T08:00:00Z"}))]
+pub(in super::super) struct BulkOrder {
+    /// Deliveries made, or events that happened, then or later.
+    #[schema(value_type = DateTime<Utc>)]
+    since: String,
+}
+
+impl Input for BulkOrder {
+    type Parsed = DateTime<Utc>;
+
+    fn parse(self, wrong: &mut Wrong) -> Option<DateTime<Utc>> {
+        wrong.take(parameters::instant(&self.since, "/since"))
+    }
 }
 
 impl Input for NewEndpoint {
@@ -216,6 +236,7 @@ mod tests {
             fuzz::body::<NewEndpoint>(bytes);
             fuzz::body::<EndpointPatch>(bytes);
             fuzz::body::<Rotation>(bytes);
+            fuzz::body::<BulkOrder>(bytes);
         });
     }
 }

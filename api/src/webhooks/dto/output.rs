@@ -1,7 +1,7 @@
 //! As callers see them.
 
 use chrono::{DateTime, Utc};
-use domain::webhooks::{Attempt, Delivery, DeliveryStatus, DisableReason, Endpoint, EndpointState, RateLimit};
+use domain::webhooks::{Attempt, Bulk, Delivery, DeliveryStatus, DisableReason, Endpoint, EndpointState, RateLimit};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -162,6 +162,57 @@ struct AttemptBody {
     error_class: Option<String>,
     #[schema(required = true, example = "it answered 503 Service Unavailable")]
     error: Option<String>,
+}
+
+/// Many deliveries that are sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = WebhookBulk)]
+pub(in super::super) struct BulkBody {
+    id: Uuid,
+    endpoint_id: Uuid,
+    /// `recover` or `replay`.
+    #[schema(example = "recover")]
+    kind: &'static str,
+    since: DateTime<Utc>,
+    /// `running`, `cancelled`, `completed` or `failed`.
+    #[schema(example = "running")]
+    state: &'static str,
+    /// Deliveries or events that it is about, so far.
+    #[schema(example = 200)]
+    matched: i64,
+    /// Those of them that became a job.
+    #[schema(example = 200)]
+    sent: i64,
+    /// Why it failed.
+    #[schema(required = true)]
+    error: Option<String>,
+    #[schema(example = "ada@offgrid.example")]
+    created_by: String,
+    created_at: DateTime<Utc>,
+    /// When it last went on.
+    changed_at: DateTime<Utc>,
+    #[schema(required = true)]
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl From<Bulk> for BulkBody {
+    fn from(bulk: Bulk) -> Self {
+        Self {
+            id: bulk.id,
+            endpoint_id: bulk.endpoint_id,
+            kind: bulk.kind.as_str(),
+            since: bulk.since,
+            state: bulk.state.as_str(),
+            matched: bulk.matched,
+            sent: bulk.sent,
+            error: bulk.error,
+            created_by: bulk.created_by,
+            created_at: bulk.created_at,
+            changed_at: bulk.changed_at,
+            ended_at: bulk.ended_at,
+        }
+    }
 }
 
 impl From<Endpoint> for EndpointBody {

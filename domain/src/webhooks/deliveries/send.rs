@@ -108,16 +108,16 @@ impl Command for ResendDelivery {
 }
 
 /// A job that is about to be, and the delivery it sends.
-pub(super) struct DeliveryJob {
-    pub(super) delivery: Uuid,
-    pub(super) endpoint: Uuid,
-    pub(super) event_id: String,
-    pub(super) event_type: String,
-    pub(super) subject: String,
-    pub(super) new: NewJob,
+pub(in super::super) struct DeliveryJob {
+    pub(in super::super) delivery: Uuid,
+    pub(in super::super) endpoint: Uuid,
+    pub(in super::super) event_id: String,
+    pub(in super::super) event_type: String,
+    pub(in super::super) subject: String,
+    pub(in super::super) new: NewJob,
 }
 
-pub(super) fn job(endpoint: Uuid, event: ReceivedEvent) -> Result<DeliveryJob, Error> {
+pub(in super::super) fn job(endpoint: Uuid, event: ReceivedEvent) -> Result<DeliveryJob, Error> {
     let (event_id, event_type, subject) = (event.id.clone(), event.event_type.clone(), event.subject.clone());
     let delivery = Delivery::id_of(endpoint, &event_id);
     let new = NewJob::new(&DeliverWebhook { delivery, endpoint, event })

@@ -48,7 +48,7 @@ pub(super) async fn enabled(tx: &mut Tx) -> Result<Vec<(Uuid, EventPatterns)>, E
 
 /// Makes the deliveries that are not there yet; returns their ids. A second transaction with the same waits here for
 /// the first.
-pub(super) async fn insert(tx: &mut Tx, jobs: &[DeliveryJob]) -> Result<Vec<Uuid>, Error> {
+pub(in super::super) async fn insert(tx: &mut Tx, jobs: &[DeliveryJob]) -> Result<Vec<Uuid>, Error> {
     let (tenant, now) = (tx.tenant()?, tx.now());
     let column = |of: fn(&DeliveryJob) -> String| jobs.iter().map(of).collect::<Vec<String>>();
     let ids: Vec<Uuid> = jobs.iter().map(|job| job.delivery).collect();

@@ -1,5 +1,6 @@
 //! From an event to the programs that want to be told of it.
 
+mod bulks;
 mod delivering;
 mod failing;
 mod places;
