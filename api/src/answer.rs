@@ -26,6 +26,11 @@ pub(crate) fn created<T: Serialize>(location: String, version: i64, body: &T) ->
     with_body(201, headers, body)
 }
 
+/// 201 with `Location`, of what has no versions.
+pub(crate) fn placed<T: Serialize>(location: String, body: &T) -> Answer {
+    with_body(201, vec![Header("location".into(), location)], body)
+}
+
 /// 200 with the `ETag` of the version after the change.
 pub(crate) fn changed<T: Serialize>(version: i64, body: &T) -> Answer {
     with_body(200, vec![Header("etag".into(), etag::of(version))], body)

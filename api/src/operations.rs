@@ -5,6 +5,7 @@ mod bulk;
 mod dead_letters;
 mod groups;
 mod input;
+mod job_definitions;
 mod jobs;
 mod output;
 mod queues;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .nest("/audit", audit::routes())
         .nest("/dead-letters", dead_letters::routes())
         .nest("/dead-letters/groups", groups::routes())
+        .nest("/job-definitions", job_definitions::routes())
         .nest("/jobs", jobs::routes())
         .nest("/operations", bulk::routes())
         .nest("/queues", queues::routes())

@@ -18,6 +18,7 @@ pub mod notifications;
 pub mod operations;
 pub mod orders;
 pub mod products;
+pub mod schedules;
 pub mod stock;
 pub mod webhooks;
 

@@ -22,16 +22,16 @@ pub mod webhooks;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::Db;
 use domain::kernel::job::Job as _;
 use domain::messaging::PublishEvent;
+use domain::{Db, Error};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use bus::consumer::{self, Intake, Receive};
 use bus::{Bus, BusState};
 use reactions::Reactions;
-use runtime::{Dependency, Runtime, Settings};
+use runtime::{Dependency, Once, Runtime, Settings};
 
 /// What connects a worker process to the others.
 pub struct Wiring {
@@ -64,15 +64,26 @@ impl Wiring {
             webhooks: Arc::default(),
         }
     }
+
+    fn runtime(&self, db: Db, settings: Settings) -> Runtime {
+        let broker = Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*self.bus) };
+        let dependencies = std::iter::once(broker).chain(self.notifications.dependency()).collect();
+        let kinds = registry::kinds(
+            self.bus.clone(),
+            Arc::new(self.collapse.clone()),
+            self.reactions.clone(),
+            self.notifications.clone(),
+            self.webhooks.clone(),
+        );
+        Runtime { db, kinds, dependencies, settings }
+    }
 }
 
 /// Runs the workers of this process over `db` (connected as `portal_worker`) until `stop` is
 /// cancelled; then finishes or hands back everything and closes the bus.
 pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) {
-    let Wiring { bus, reactions, receive, notifications, collapse, webhooks } = wiring;
-    let broker = Dependency { queue: PublishEvent::QUEUE, name: messaging::BROKER, up: reachable(&*bus) };
-    let dependencies = std::iter::once(broker).chain(notifications.dependency()).collect();
-    let kinds = registry::kinds(bus.clone(), Arc::new(collapse), reactions.clone(), notifications, webhooks);
+    let runtime = wiring.runtime(db.clone(), settings.clone());
+    let Wiring { bus, reactions, receive, .. } = wiring;
     // a group's events are taken in where its jobs are run
     let mut subscriptions = reactions.subscriptions();
     subscriptions.retain(|subscription| settings.serves(&subscription.group));
@@ -85,8 +96,18 @@ pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationT
             tracing::error!(%error, "no events are received");
         }
     };
-    tokio::join!(runtime::run(Runtime { db, kinds, dependencies, settings }, stop.clone()), receiving);
+    tokio::join!(runtime::run(runtime, stop.clone()), receiving);
     bus.close().await;
+}
+
+/// Runs one job of the first of `settings.queues` that has one, and closes the bus; nothing is received meanwhile.
+///
+/// # Errors
+/// [`Error::Database`] when no job could be claimed.
+pub async fn run_once(db: Db, wiring: Wiring, settings: Settings, stop: CancellationToken) -> Result<Once, Error> {
+    let outcome = runtime::run_once(wiring.runtime(db, settings), &stop).await;
+    wiring.bus.close().await;
+    outcome
 }
 
 /// The bus's state as the runtime sees it: reachable or not.

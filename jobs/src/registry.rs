@@ -50,6 +50,8 @@ pub fn kinds(
         .on_exhausted::<ReplayEvents, _>(|failed, tx| messaging::suspend_replay(failed, tx).boxed())
         .job(operations::run_operation)
         .on_exhausted::<RunOperation, _>(|failed, tx| operations::suspend_operation(failed, tx).boxed())
+        .job(operations::clean_up)
+        .job(audit::rebuild_documents)
 }
 
 /// Every consumer group, the event types it reacts to, and the function that does. Each line is a

@@ -22,7 +22,9 @@ Settings:
   PORTAL_HTTP__ADDR=0.0.0.0:8080. DATABASE_URL and AMQP_URL set database.url and amqp.url.
 
 Exit codes:
-  0 done, or stopped with Ctrl-C or SIGTERM · 1 failed, with one line that says why · 2 wrong usage";
+  0 done, or stopped with Ctrl-C or SIGTERM · 1 failed, with one line that says why · 2 wrong usage
+  Of portal worker --once also: 3 there was no job to run · 4 the job is not done: it will be tried
+  again, or is a dead letter";
 
 /// The Offgrid Portal: a REST API whose commands commit state, event and job together, and the
 /// workers that publish the events.
@@ -58,8 +60,12 @@ pub(crate) enum Command {
     /// behind.
     Worker {
         /// Serve only these queues, instead of worker.queues: outbox,stock
-        #[arg(long, value_name = "QUEUES", value_delimiter = ',')]
+        #[arg(long, visible_alias = "queue", value_name = "QUEUES", value_delimiter = ',')]
         queues: Vec<String>,
+        /// Run one job of the first of these queues that has one, then exit: 0 it is done, 3 there was
+        /// none, 4 it is not done
+        #[arg(long, requires = "queues")]
+        once: bool,
     },
     /// Brings the database's schema up to date, as portal_owner
     ///

@@ -28,6 +28,7 @@ use tikv_jemallocator::Jemalloc;
 use cli::{Cli, Command, EventCommand};
 use config::Config;
 use failure::Failure;
+use jobs::runtime::Once;
 
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
@@ -37,7 +38,7 @@ const LEFTOVERS: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("portal: {}", failure.to_string().replace('\n', " "));
             ExitCode::FAILURE
@@ -45,16 +46,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<(), Failure> {
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     if let Command::Openapi { check } = &cli.command {
-        return openapi::run(check.as_deref());
+        return openapi::run(check.as_deref()).map(|()| ExitCode::SUCCESS);
     }
     let config = Config::load(cli.config.as_deref(), std::env::vars_os())?;
     logging::start(&config.log);
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::system("starting threads"))?;
-    let result = runtime.block_on(command(&cli.command, &config));
+    let result = match &cli.command {
+        Command::Worker { queues, once: true } => runtime.block_on(worker::once(&config, queues)).map(exit_code),
+        other => runtime.block_on(command(other, &config)).map(|()| ExitCode::SUCCESS),
+    };
     runtime.shutdown_timeout(LEFTOVERS);
     result
+}
+
+/// How `portal worker --once` tells whoever starts it whether there is more to do.
+fn exit_code(once: Once) -> ExitCode {
+    match once {
+        Once::Done => ExitCode::SUCCESS,
+        Once::Nothing => ExitCode::from(3),
+        Once::NotDone => ExitCode::from(4),
+    }
 }
 
 async fn command(command: &Command, config: &Config) -> Result<(), Failure> {
@@ -63,7 +76,7 @@ async fn command(command: &Command, config: &Config) -> Result<(), Failure> {
         Command::Dev => dev::run(config).await,
         Command::Migrate => migrate::run(config).await,
         Command::Seed => seed::run(config).await,
-        Command::Worker { queues } => worker::run(config, queues).await,
+        Command::Worker { queues, .. } => worker::run(config, queues).await,
         Command::Event { command: EventCommand::Publish(event) } => event::publish(config, event).await,
         Command::Event { command: EventCommand::Tail(tail) } => event::tail(config, tail).await,
         Command::Health { url } => health::run(config, url.as_deref()).await,

@@ -9,6 +9,7 @@ use domain::{Db, Scope};
 use jobs::bus::consumer::Receive;
 use jobs::bus::{self, Bus, BusState, RabbitMq};
 use jobs::notifications::{Sender, SettingsError};
+use jobs::runtime::{Once, Settings};
 use jobs::{Wiring, registry, webhooks};
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -25,15 +26,7 @@ const LAST_STEPS: Duration = Duration::from_secs(6);
 
 /// Works until a signal; `queues`, if there are any, take the place of the configured ones.
 pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failure> {
-    ensure_known_queues(config)?;
-    ensure_known("--queues", queues)?;
-    if config.amqp.url.is_empty() {
-        let needed = "the worker publishes events to RabbitMQ (only `portal dev` does without)";
-        return Err(config::Error::missing("amqp.url", needed).into());
-    }
-    let login = Login::user(config, "portal_worker", "the workers connect as portal_worker")?;
-    let pool = database::pool(&config.database, login, Role::Worker).await?;
-    database::ensure_current(&pool).await?;
+    let pool = ready(config, queues).await?;
     let metrics = metrics::Endpoint::of_worker(config).await?;
     let stop = shutdown::on_signal()?;
     let (notifications, collapse) = (sender(config)?, collapsed(config)?);
@@ -48,10 +41,7 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
         }
     };
     metrics.serve(config, sources(pool.clone(), &db, &bus), &stop);
-    let mut settings = config.worker.settings();
-    if !queues.is_empty() {
-        settings.queues = queues.to_vec();
-    }
+    let settings = settings(config, queues);
     let patience = settings.shutdown_timeout + LAST_STEPS;
     shutdown::run(&stop, patience, async {
         let webhooks = webhook_sender(config);
@@ -65,6 +55,47 @@ pub(crate) async fn run(config: &Config, queues: &[String]) -> Result<(), Failur
         Ok(())
     })
     .await
+}
+
+/// Runs one job of the first of these queues that has one, and says how that went. Serves no health checks, and
+/// receives nothing.
+pub(crate) async fn once(config: &Config, queues: &[String]) -> Result<Once, Failure> {
+    let pool = ready(config, queues).await?;
+    let stop = shutdown::on_signal()?;
+    let (notifications, collapse) = (sender(config)?, collapsed(config)?);
+    let webhooks = webhook_sender(config);
+    let bus: Arc<dyn Bus> = Arc::new(rabbitmq(bus_settings(config)?)?);
+    let settings = settings(config, queues);
+    let patience = settings.shutdown_timeout + LAST_STEPS;
+    shutdown::run(&stop, patience, async {
+        let wiring = Wiring { notifications, collapse, webhooks, ..Wiring::to(bus) };
+        let outcome = jobs::run_once(database::db(pool.clone(), config), wiring, settings, stop.clone()).await;
+        database::close(pool).await;
+        outcome.map_err(Failure::domain("taking a job"))
+    })
+    .await
+}
+
+/// The pool of a worker that can begin.
+async fn ready(config: &Config, queues: &[String]) -> Result<PgPool, Failure> {
+    ensure_known_queues(config)?;
+    ensure_known("--queues", queues)?;
+    if config.amqp.url.is_empty() {
+        let needed = "the worker publishes events to RabbitMQ (only `portal dev` does without)";
+        return Err(config::Error::missing("amqp.url", needed).into());
+    }
+    let login = Login::user(config, "portal_worker", "the workers connect as portal_worker")?;
+    let pool = database::pool(&config.database, login, Role::Worker).await?;
+    database::ensure_current(&pool).await?;
+    Ok(pool)
+}
+
+fn settings(config: &Config, queues: &[String]) -> Settings {
+    let mut settings = config.worker.settings();
+    if !queues.is_empty() {
+        settings.queues = queues.to_vec();
+    }
+    settings
 }
 
 /// What a worker's metrics look at.

@@ -36,6 +36,10 @@ REFUSED_FOR_A_REASON = {
     "order_product_archived": "whether a product is sold, a schema cannot say",
     "order_currency_mixed": "in which currency a variant is sold, a schema cannot say",
     "order_total_too_large": "depends on prices",
+    "job_definition_unknown": "which definitions there are, and who may start them, GET /v1/admin/job-definitions says",
+    "parameter_invalid": "each definition has a schema of its own",
+    "tenant_required": "whether a definition concerns a tenant, itself says",
+    "tenant_not_used": "as `tenant_required`",
     "required": "a blank line counts as none; blank is more than a pattern can say in every dialect",
     "control_character": "as `required`: text is trimmed first, then it must be one line",
 }

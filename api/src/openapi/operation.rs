@@ -1,5 +1,5 @@
 //! Headers and examples that follow from what an operation says of itself: 412 means that it minds
-//! `If-Match`, 428 that it insists on it, 304 that it minds `If-None-Match`.
+//! `If-Match`, 428 that it insists on it, 304 that it minds `If-None-Match`. Jobs have no versions.
 
 use serde_json::json;
 use utoipa::openapi::header::HeaderBuilder;
@@ -12,7 +12,7 @@ use crate::examples;
 /// Adds request and answer headers.
 pub(super) fn add_headers(path: &str, method: &str, operation: &mut Operation) {
     let has = |status: &str| operation.responses.responses.contains_key(status);
-    let versioned = has("412") || has("304") || has("201");
+    let versioned = has("412") || has("304") || (has("201") && !path.starts_with("/v1/admin/jobs"));
     let parameters = request_headers(path, method, operation);
     operation.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
     for (status, response) in &mut operation.responses.responses {

@@ -1,5 +1,7 @@
 //! `/v1/admin/jobs`
 
+mod start;
+
 use axum::extract::State;
 use axum::response::Response;
 use domain::Db;
@@ -16,10 +18,11 @@ use crate::list::List;
 use crate::parameters::{Path, Query};
 use crate::problem::Problem;
 use crate::state;
+use start::NewJob;
 
 pub(super) fn routes() -> OpenApiRouter<state::State> {
     OpenApiRouter::new()
-        .routes(routes!(list_jobs))
+        .routes(routes!(list_jobs, start_job))
         .routes(routes!(get_job))
         .routes(routes!(run_job))
         .routes(routes!(cancel_job))
@@ -41,6 +44,23 @@ async fn list_jobs(
     let Listing { filter, cursor, size } = parameters.parse()?;
     let page = domain::fetch(&db, &ctx, ListJobs { filter, cursor, size }).await?;
     Ok(Found(List::from(page)))
+}
+
+/// Start a job
+///
+/// By hand, of a definition (`/v1/admin/job-definitions`) that may be. Its parameters are what the definition's schema
+/// says. `runAt` is the earliest time it runs; without it that is now.
+#[utoipa::path(post, path = "", tag = "jobs", request_body = NewJob, security(("bearer" = ["portal-admin"])),
+    responses(
+        (status = 201, description = "The job.", body = JobBody),
+        (status = 422, description = "In `errors`: `job_definition_unknown`, `parameter_invalid` with its place, `tenant_required` or `tenant_not_used`."),
+    ))]
+async fn start_job(
+    Admin(ctx): Admin,
+    State(db): State<Db>,
+    Change { asked, once }: Change<NewJob>,
+) -> Result<Response, Problem> {
+    once.run(&db, &ctx, asked, started).await
 }
 
 /// Read a job
@@ -102,4 +122,10 @@ async fn cancel_job(
 /// 200 with the job.
 pub(super) fn shown(job: JobDetail) -> domain::Answer {
     answer::done(200, &JobBody::from(job))
+}
+
+/// 201 with the job and where it is.
+pub(super) fn started(job: JobDetail) -> domain::Answer {
+    let location = format!("/v1/admin/jobs/{}", job.summary.id);
+    answer::placed(location, &JobBody::from(job))
 }

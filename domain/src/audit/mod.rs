@@ -9,13 +9,17 @@
 //! | `document_not_found` | not found | no such document in this tenant, or not then, or no such version |
 //! | `stream_not_found` | not found | no events of such an aggregate in this tenant |
 
+mod commands;
 mod difference;
+mod jobs;
 mod model;
 mod queries;
 mod rules;
 mod store;
 
+pub use commands::{RebuildWindow, Rebuilt, WINDOW};
 pub use difference::Change;
+pub use jobs::{Entity, RebuildDocuments};
 pub use model::{Compared, Comparison, Document, ENTITIES, EventFilter, Moment};
 pub use queries::{GetDocument, ListDocuments, ListEvents, ListStreamEvents};
 

@@ -6,6 +6,8 @@ use uuid::Uuid;
 use crate::kernel::error::Error;
 use crate::kernel::tx::Tx;
 
+use super::jobs::Entity;
+
 pub(super) async fn put_document(
     tx: &mut Tx,
     entity: &str,
@@ -32,4 +34,20 @@ pub(super) async fn put_document(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Where the log ends, of whichever tenant.
+pub(super) async fn last_position(tx: &mut Tx) -> Result<i64, Error> {
+    let last =
+        sqlx::query_scalar!(r#"select last_position as "last!" from messaging.log_end()"#).fetch_one(tx.conn()).await?;
+    Ok(last)
+}
+
+/// Puts the documents of the events at positions beyond `after` and up to `to`; how many are other ones now.
+pub(super) async fn rebuild(tx: &mut Tx, entity: Option<Entity>, after: i64, to: i64) -> Result<u64, Error> {
+    let (tenant, now) = (tx.tenant()?, tx.now());
+    let done = sqlx::query_file!("src/audit/rebuild.sql", after, to, entity.map(Entity::as_str), tenant.as_str(), now)
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected())
 }

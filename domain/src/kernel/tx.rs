@@ -177,6 +177,16 @@ impl Tx {
         Err(Error::Internal("a command over the installation left no record of what it did: see Tx::record".into()))
     }
 
+    /// The same by an operator or a schedule, whose transaction is not that of the tenant the jobs are for; none: for
+    /// the installation.
+    pub(crate) async fn enqueue_for(&mut self, tenant: Option<&TenantId>, jobs: Vec<NewJob>) -> Result<(), Error> {
+        let scope = tenant.cloned().map_or(Scope::Process, Scope::Tenant);
+        let ctx = Ctx { scope, ..self.ctx.clone() };
+        queue::insert(&mut self.inner, &self.db, &ctx, &jobs).await?;
+        self.queues.extend(jobs.iter().map(|job| job.queue.to_owned()));
+        Ok(())
+    }
+
     /// Where it runs.
     pub(crate) fn db(&self) -> &Db {
         &self.db

@@ -44,6 +44,7 @@
 
 pub mod bulk;
 mod commands;
+mod jobs;
 mod model;
 mod queries;
 mod rules;
@@ -53,6 +54,7 @@ pub use commands::{
     AddDemoJobs, ArchiveDeadLetter, CancelJob, DiscardDeadLetter, EditDeadLetter, MOST_RETRIED, PauseQueue,
     RestoreDeadLetter, ResumeQueue, RetryDeadLetter, RetryDeadLetters, RetryLimit, RunJobNow, WhichDeadLetters,
 };
+pub use jobs::{CleanUp, KeepDays};
 pub use model::{
     Affected, Attempt, AttemptOutcome, AuditFilter, AuditRecord, Carries, DeadLetter, DeadLoad, DeadReason, Edit,
     EventKind, FailureGroup, Fingerprint, GroupFilter, GroupSort, GroupState, JobDetail, JobFilter, JobId, JobKind,

@@ -16,6 +16,7 @@ mod operations;
 mod orders;
 mod outbox_view;
 mod products;
+mod schedules;
 mod stock;
 mod stock_orders;
 mod support;

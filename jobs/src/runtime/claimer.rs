@@ -111,6 +111,19 @@ async fn claim_and_dispatch(queue: &Queue, limit: usize) -> sqlx::Result<usize> 
     Ok(claimed)
 }
 
+/// Claims one job, for a process that runs no more than one; its id, or none if there is none to run.
+pub(crate) async fn claim_one(queue: &Queue) -> sqlx::Result<Option<String>> {
+    for limits in [Limits { jobs: 1, suspects: 0 }, Limits { jobs: 0, suspects: 1 }] {
+        let jobs = claim::claim(&queue.db, &queue.name, &queue.worker, limits, queue.next_turn()).await?;
+        let id = jobs.first().map(|job| job.id.clone());
+        queue.dispatch().accept(jobs);
+        if id.is_some() {
+            return Ok(id);
+        }
+    }
+    Ok(None)
+}
+
 /// Waits while what the queue depends on is unreachable. True when it had to wait.
 async fn wait_until_up(queue: &Queue) -> bool {
     let Some(mut needs) = queue.needs.clone() else { return false };

@@ -32,5 +32,6 @@ pub use claim::ClaimedJob;
 pub(crate) use execute::ctx_of;
 pub use execute::{Exhausted, JobContext, Kinds};
 pub use outcome::{JobError, JobResult};
-pub use process::{Dependency, Runtime, run};
+pub use process::{Dependency, Once, Runtime, run, run_once};
+pub(crate) use retention::clean;
 pub use settings::Settings;

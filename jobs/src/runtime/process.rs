@@ -2,6 +2,8 @@
 //! hands everything back when it stops. Declared dead (it was paused, or cut off), it starts over
 //! under a new id.
 
+mod once;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use apalis_core::monitor::Monitor;
 use apalis_core::worker::Worker;
 use apalis_core::worker::builder::WorkerBuilder;
 use domain::Db;
+use sqlx::PgPool;
 use tokio::sync::{RwLock, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +25,8 @@ use super::queue::{Queue, QueueParts};
 use super::settings::Settings;
 use super::storage::QueueStorage;
 use super::{claimer, completer, doorbell, layer, liveness, retention};
+
+pub use once::{Once, run_once};
 
 /// What the completers get at a stop to write down the last results.
 const LAST_WRITES: Duration = Duration::from_secs(2);
@@ -123,10 +128,7 @@ impl Generation {
     async fn run(mut self, stop: &CancellationToken) {
         let lost = CancellationToken::new();
         let mut background = self.background(lost.clone());
-        let mut completers = JoinSet::new();
-        for (queue, receiver) in self.receivers.drain(..) {
-            completers.spawn(completer::run(queue, receiver));
-        }
+        let completers = self.completers();
         let mut claimers = JoinSet::new();
         for queue in self.queues.values() {
             claimers.spawn(claimer::run(queue.clone()));
@@ -154,12 +156,20 @@ impl Generation {
         background.shutdown().await;
     }
 
+    fn completers(&mut self) -> JoinSet<()> {
+        self.receivers.drain(..).map(|(queue, receiver)| completer::run(queue, receiver)).collect()
+    }
+
+    /// Connections of their own: handlers that use up the pool must not make this worker look dead.
+    fn own_pool(&self) -> PgPool {
+        let pool = self.runtime.db.pool();
+        pool.options().clone().max_connections(2).connect_lazy_with((*pool.connect_options()).clone())
+    }
+
     fn background(&self, lost: CancellationToken) -> JoinSet<()> {
         let (db, settings) = (&self.runtime.db, &self.runtime.settings);
         let mut tasks = JoinSet::new();
-        // connections of their own: handlers that use up the pool must not make this worker look dead
-        let options = db.pool().options().clone().max_connections(2);
-        let own = options.connect_lazy_with((*db.pool().connect_options()).clone());
+        let own = self.own_pool();
         tasks.spawn(liveness::beat(own.clone(), self.worker.clone(), settings.clone(), lost));
         tasks.spawn(liveness::observe(own, self.runtime.clone(), self.worker.clone()));
         tasks.spawn(doorbell::listen(db.clone(), self.queues.clone()));

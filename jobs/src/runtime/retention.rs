@@ -24,7 +24,7 @@ pub(crate) async fn run(db: Db) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        for (what, cleaned) in clean(&db).await {
+        for (what, cleaned) in clean(&db, None).await {
             if let Err(error) = cleaned {
                 tracing::warn!(what, %error, "not cleaned up; trying again in {} s", EVERY.as_secs());
             }
@@ -32,9 +32,11 @@ pub(crate) async fn run(db: Db) {
     }
 }
 
-/// Each on its own: what fails keeps none of the others from being cleaned up.
-async fn clean(db: &Db) -> Vec<(String, Cleaned)> {
-    let longest = db.policies().longest_completed_days();
+/// Each on its own: what fails keeps none of the others from being cleaned up. `at_most`: what finished goes after so
+/// many days, even if its queue would keep it longer.
+pub(crate) async fn clean(db: &Db, at_most: Option<u16>) -> Vec<(String, Cleaned)> {
+    let at_most = at_most.unwrap_or(u16::MAX);
+    let longest = db.policies().longest_completed_days().min(at_most);
     let mut cleaned = vec![
         ("partitions".to_owned(), partitions(db, longest).await),
         ("idempotency keys".to_owned(), idempotency_keys(db).await),
@@ -44,13 +46,23 @@ async fn clean(db: &Db) -> Vec<(String, Cleaned)> {
     match queues(db).await {
         Ok(queues) => {
             for queue in queues {
-                let expired = expire(db, &queue, &db.policy(&queue), longest).await;
+                let expired = expire(db, &queue, &kept(db.policy(&queue), at_most), longest).await;
                 cleaned.extend(expired.into_iter().map(|(what, result)| (format!("{what} of {queue}"), result)));
             }
         }
         Err(error) => cleaned.push(("queues".to_owned(), Err(error))),
     }
     cleaned
+}
+
+/// The policy, for no longer than `at_most` days. What was put away stays as long as was said then.
+fn kept(policy: QueuePolicy, at_most: u16) -> QueuePolicy {
+    QueuePolicy {
+        keep_completed_days: policy.keep_completed_days.min(at_most),
+        keep_cancelled_days: policy.keep_cancelled_days.min(at_most),
+        keep_attempts_days: policy.keep_attempts_days.min(at_most),
+        ..policy
+    }
 }
 
 /// All that a worker ever served, and those that are configured.

@@ -12,4 +12,5 @@ mod outbox;
 mod registry;
 mod runtime;
 mod servers;
+mod started;
 mod support;

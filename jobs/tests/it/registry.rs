@@ -23,6 +23,20 @@ fn every_kind_that_the_domain_declares_is_executed() {
 }
 
 #[test]
+fn every_definition_of_a_job_is_executed() {
+    let kinds = jobs::registry::kinds(
+        Arc::new(Embedded::new(ContentMode::Structured)),
+        Arc::new(jobs::registry::reactions()),
+        Arc::default(),
+    );
+    for definition in &domain::schedules::DEFINITIONS {
+        let name = definition.about.name;
+        assert!(kinds.knows(definition.kind), "{name}: jobs/src/registry.rs has no line for {}", definition.kind);
+        assert!(kinds.queues().contains(definition.queue), "{name}: nobody serves {}", definition.queue);
+    }
+}
+
+#[test]
 fn auditors_find_the_events_of_every_module() {
     for event_type in jobs::registry::reactions().subscriptions().into_iter().flat_map(|s| s.event_types) {
         let module = event_type.strip_prefix("com.offgrid.portal.").and_then(|rest| rest.split('.').next()).unwrap();

@@ -11,6 +11,7 @@ mod event;
 mod fail_points;
 mod http;
 mod metrics;
+mod once;
 mod openapi;
 mod places;
 mod program;

@@ -5,6 +5,7 @@ mod claims;
 mod connections;
 mod fence;
 mod hot_keys;
+mod once;
 mod ordering;
 pub mod processes;
 mod retention;
