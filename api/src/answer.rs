@@ -36,6 +36,11 @@ pub(crate) fn changed<T: Serialize>(version: i64, body: &T) -> Answer {
     with_body(200, vec![Header("etag".into(), etag::of(version))], body)
 }
 
+/// 204.
+pub(crate) fn gone() -> Answer {
+    Answer { status: 204, headers: Vec::new(), body: Vec::new() }
+}
+
 /// Any status, without further headers.
 pub(crate) fn done<T: Serialize>(status: u16, body: &T) -> Answer {
     with_body(status, Vec::new(), body)

@@ -83,6 +83,7 @@ fn name_list_items(components: &mut Components) {
         (name = "dead letters", description = "Jobs that were given up and wait for a decision"),
         (name = "operations", description = "One action on many dead letters: previewed, done bit by bit, stopped by itself"),
         (name = "replays", description = "Stored events handed to a consumer group again"),
+        (name = "schedules", description = "Jobs that start when they are due"),
         (name = "timeline", description = "What happened from a command to the last consumer, and what comes next"),
         (name = "operators' audit", description = "What operators did, to what, and why"),
         (name = "workers", description = "The processes that run jobs"),

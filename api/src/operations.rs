@@ -10,6 +10,7 @@ mod jobs;
 mod output;
 mod queues;
 mod replays;
+mod schedules;
 mod timeline;
 mod workers;
 
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .nest("/operations", bulk::routes())
         .nest("/queues", queues::routes())
         .nest("/replays", replays::routes())
+        .nest("/schedules", schedules::routes())
         .nest("/timeline", timeline::routes())
         .nest("/workers", workers::routes())
 }

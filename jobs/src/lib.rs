@@ -16,6 +16,7 @@ mod orders;
 pub mod reactions;
 pub mod registry;
 pub mod runtime;
+mod schedules;
 mod stock;
 pub mod webhooks;
 
@@ -96,7 +97,8 @@ pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationT
             tracing::error!(%error, "no events are received");
         }
     };
-    tokio::join!(runtime::run(runtime, stop.clone()), receiving);
+    let due = schedules::run(db, settings.retention_days, stop.clone());
+    tokio::join!(runtime::run(runtime, stop.clone()), receiving, due);
     bus.close().await;
 }
 

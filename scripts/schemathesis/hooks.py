@@ -40,6 +40,9 @@ REFUSED_FOR_A_REASON = {
     "parameter_invalid": "each definition has a schema of its own",
     "tenant_required": "whether a definition concerns a tenant, itself says",
     "tenant_not_used": "as `tenant_required`",
+    "cron_invalid": "what is an expression, and which numbers are, no pattern can say",
+    "cron_never_due": "as `cron_invalid`: 30 February",
+    "time_zone_unknown": "which time zones there are, the IANA database says",
     "required": "a blank line counts as none; blank is more than a pattern can say in every dialect",
     "control_character": "as `required`: text is trimmed first, then it must be one line",
 }

@@ -12,7 +12,7 @@ use crate::examples;
 /// Adds request and answer headers.
 pub(super) fn add_headers(path: &str, method: &str, operation: &mut Operation) {
     let has = |status: &str| operation.responses.responses.contains_key(status);
-    let versioned = has("412") || has("304") || (has("201") && !path.starts_with("/v1/admin/jobs"));
+    let versioned = has("412") || has("304") || (has("201") && !starts_a_job(path));
     let parameters = request_headers(path, method, operation);
     operation.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
     for (status, response) in &mut operation.responses.responses {
@@ -25,6 +25,10 @@ pub(super) fn add_headers(path: &str, method: &str, operation: &mut Operation) {
             }
         }
     }
+}
+
+fn starts_a_job(path: &str) -> bool {
+    path == "/v1/admin/jobs" || path == "/v1/admin/schedules/{id}/run"
 }
 
 fn request_headers(path: &str, method: &str, operation: &Operation) -> Vec<Parameter> {

@@ -2,6 +2,7 @@
 
 mod groups;
 mod handled;
+mod schedules;
 mod starting;
 mod stories;
 
@@ -72,13 +73,13 @@ async fn every_admin_example_works_as_it_stands(pool: PgPool) {
     let dead = vec![DEAD_LETTER, DEAD_LETTER_TO_DISCARD, DEAD_LETTER_TO_ARCHIVE, DEAD_LETTER_TO_EDIT];
     let archived = vec![ARCHIVED_DEAD_LETTER];
     let app = app_with(pool, AddDemoJobs { scheduled: vec![JOB, JOB_TO_CANCEL], dead, archived }).await;
-    // a timeline has no example in its path: it needs one of its parameters; and there is no replay or operation yet
-    let none = ["/v1/admin/timeline", "/replays/{id}", "/operations/{id}"];
+    // a timeline has no example in its path: it needs one of its parameters; and there is no replay, operation or schedule yet
+    let none = ["/v1/admin/timeline", "/replays/{id}", "/operations/{id}", "/schedules/{id}"];
     let admin = operations()
         .into_iter()
         .filter(|o| o.path.starts_with("/v1/admin") && !none.iter().any(|path| o.path.contains(path)));
     let admin: Vec<_> = admin.collect();
-    assert_eq!(admin.len(), 24);
+    assert_eq!(admin.len(), 26);
     for operation in admin {
         let mut call = app.call(&operation.method, &operation.example_path).role(ADMIN);
         if let Some(body) = &operation.example_body {

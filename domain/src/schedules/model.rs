@@ -1,4 +1,6 @@
-//! Jobs that were asked for.
+//! Jobs that were asked for, and schedules.
+
+mod schedule;
 
 use std::time::Duration;
 
@@ -13,6 +15,9 @@ use crate::kernel::job::NewJob;
 
 use super::definitions::{Definition, StartedBy};
 use super::rules;
+
+pub(super) use schedule::stored_tenant;
+pub use schedule::{Cause, Enabled, Fired, Schedule, ScheduleDescription, ScheduleDetail, ScheduleName};
 
 /// A job of a definition, whose parameters and tenant are what the definition asks for.
 #[derive(Clone)]
@@ -41,6 +46,12 @@ impl Order {
             (Ok(tenant), Ok(parameters)) => Ok(Self { definition, tenant, parameters }),
             (tenant, parameters) => Err(Rejection::invalid(tenant.err().into_iter().chain(parameters.err()).collect())),
         }
+    }
+
+    /// A job of a schedule, after those before it.
+    pub(super) fn job_of(&self, schedule: Uuid) -> NewJob {
+        let subject = format!("schedules/{schedule}");
+        NewJob { ordering_key: Some(subject.clone()), ..self.job(subject, Duration::ZERO) }
     }
 
     /// The job, due after `delay`.

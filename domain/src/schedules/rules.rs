@@ -41,6 +41,22 @@ pub(super) fn definition_not_found() -> Rejection {
     Rejection::not_found("job_definition_not_found", format!("there is no such definition; there are: {names}"))
 }
 
+pub(super) fn schedule_not_found() -> Rejection {
+    Rejection::not_found("schedule_not_found", "there is no schedule with this id")
+}
+
+/// Schedules are told apart by their names.
+pub(super) fn name_taken() -> Rejection {
+    Rejection::conflict("schedule_name_taken", "another schedule has this name; choose another one")
+}
+
+/// What a newer release made, or an older one knew.
+pub(super) fn definition_gone(name: &str) -> Rejection {
+    let detail =
+        format!("this release has no definition {name}: delete the schedule, or wait for the release that has it");
+    Rejection::conflict("schedule_definition_gone", detail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

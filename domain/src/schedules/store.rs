@@ -1,4 +1,7 @@
-//! SQL that writes down who started what.
+//! SQL that writes or locks schedules, and writes down who started what.
+
+mod due;
+mod schedules;
 
 use chrono::{DateTime, Utc};
 use ulid::Ulid;
@@ -9,6 +12,10 @@ use crate::kernel::tx::Tx;
 use crate::operations::Reason;
 
 use super::definitions::Definition;
+
+pub use due::expire_fires;
+pub(super) use due::{DueRow, is_any_due, lock_due, mark, set_next_due};
+pub(super) use schedules::{ScheduleRow, delete, insert, lock, update};
 
 /// A job that was started.
 pub(super) struct Fire {

@@ -1,4 +1,7 @@
-//! Jobs that somebody starts.
+//! Jobs that somebody starts, and schedules.
+
+mod commands;
+mod ticks;
 
 use chrono::{DateTime, Utc};
 use domain::operations::{JobState, Reason};

@@ -275,7 +275,7 @@ async fn everything_belongs_to_the_owner(pool: PgPool) {
          where nspname !~ '^(pg_|information_schema|public$)' and nspowner <> 'portal_owner'::regrole
          union all
          select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-         where n.nspname in ('kernel', 'jobs', 'customers', 'products', 'apalis', 'messaging', 'webhooks')
+         where n.nspname in ('kernel', 'jobs', 'customers', 'products', 'apalis', 'messaging', 'webhooks', 'schedules')
            and p.proowner <> 'portal_owner'::regrole",
     )
     .fetch_all(&world.owner)
@@ -305,7 +305,7 @@ async fn every_table_of_tenants_has_row_level_security(pool: PgPool) {
     let readable = world
         .count(
             "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind in ('r', 'p', 'v', 'm') and n.nspname in ('jobs', 'apalis', 'messaging', 'operations')
+             where c.relkind in ('r', 'p', 'v', 'm') and n.nspname in ('jobs', 'apalis', 'messaging', 'operations', 'schedules')
                and c.oid <> 'apalis._sqlx_migrations'::regclass
                and has_table_privilege('portal_api', c.oid, 'select, update, delete')",
         )

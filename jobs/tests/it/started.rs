@@ -1,14 +1,18 @@
-//! Jobs that an operator starts, run by the product's worker.
+//! Jobs that an operator or a schedule starts, run by the product's worker.
 
 use std::sync::Arc;
 
 use domain::operations::{JobId, Reason};
-use domain::schedules::{Order, StartJob, StartedBy};
+use domain::schedules::{
+    CreateSchedule, Cron, Enabled, Missed, MissedLimit, Order, ScheduleDescription, ScheduleName, StartJob, StartedBy,
+    TimeZone, Timing,
+};
 use domain::{Ctx, Scope};
 use jobs::Wiring;
 use jobs::bus::{ContentMode, Embedded};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::{customers, emit};
@@ -26,15 +30,31 @@ async fn start(db: &TestDb, definition: &str, tenant: Option<&str>, parameters: 
     JobId::new(&domain::run(&db.api, &admin(), start).await.unwrap().summary.id)
 }
 
-/// Serves the queue of these jobs only, so that nothing else happens, until this job is done.
+/// A process that serves the queue of these jobs only, so that nothing else happens.
+struct Process {
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Process {
+    fn start(db: &TestDb) -> Self {
+        let stop = CancellationToken::new();
+        let settings = jobs::runtime::Settings { queues: vec!["maintenance".into()], ..settings() };
+        let wiring = Wiring::to(Arc::new(Embedded::new(ContentMode::Structured)));
+        Self { running: tokio::spawn(jobs::run(db.worker.clone(), wiring, settings, stop.clone())), stop }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+/// Until this job is done.
 async fn work(db: &TestDb, job: &JobId) {
-    let stop = CancellationToken::new();
-    let settings = jobs::runtime::Settings { queues: vec!["maintenance".into()], ..settings() };
-    let wiring = Wiring::to(Arc::new(Embedded::new(ContentMode::Structured)));
-    let worker = tokio::spawn(jobs::run(db.worker.clone(), wiring, settings, stop.clone()));
+    let process = Process::start(db);
     db.until(&format!("select count(*) from jobs.completed where id = '{}'", job.as_str()), 1).await;
-    stop.cancel();
-    worker.await.unwrap();
+    process.stop().await;
 }
 
 async fn documents(db: &TestDb) -> Vec<(String, i64, String)> {
@@ -113,4 +133,46 @@ async fn cleaning_up_keeps_as_many_days_as_it_is_told(owner: PgPool) {
     work(&db, &job).await;
     let left: Vec<String> = sqlx::query_scalar("select job_id from jobs.attempts").fetch_all(&db.owner).await.unwrap();
     assert_eq!(left, ["young"], "the worker by itself keeps seven days");
+}
+
+/// Three processes look for what is due; one of them is replaced meanwhile.
+#[sqlx::test(migrations = false)]
+async fn schedules_start_one_job_per_due_time_and_it_is_run(owner: PgPool) {
+    let db = TestDb::new(owner, quick()).await;
+    for n in 0..40 {
+        let Value::Object(parameters) = json!({"keepDays": 7}) else { unreachable!() };
+        let schedule = CreateSchedule {
+            name: ScheduleName::parse(&n.to_string(), "").unwrap(),
+            description: ScheduleDescription::default(),
+            order: Order::parse("clean-up", None, parameters, StartedBy::Schedule).unwrap(),
+            timing: Timing { cron: Cron::parse("0 0 1 1 *", "").unwrap(), time_zone: TimeZone::default() },
+            missed: Missed::Once,
+            missed_limit: MissedLimit::default(),
+            enabled: Enabled::Yes,
+            reason: Reason::parse("test", "").unwrap(),
+        };
+        domain::run(&db.api, &admin(), schedule).await.unwrap();
+    }
+    // ten at once, each second
+    sqlx::query("update schedules.schedules set next_due = now() + (name::integer / 10) * interval '1 second'")
+        .execute(&db.owner)
+        .await
+        .unwrap();
+    let (one, two, three) = (Process::start(&db), Process::start(&db), Process::start(&db));
+    db.until("select least(count(*), 11) from schedules.fires", 11).await;
+    one.stop().await;
+    let another = Process::start(&db);
+    db.until("select count(*) from jobs.completed where kind = 'clean-up.v1'", 40).await;
+    for process in [two, three, another] {
+        process.stop().await;
+    }
+    let once = "select count(*) from schedules.fires f join jobs.completed c on c.id = f.job_id
+                where f.cause = 'due' and c.subject = 'schedules/' || f.schedule_id";
+    assert_eq!(db.count(once).await, 40);
+    assert_eq!(db.count("select count(*) from schedules.fires").await, 40);
+    assert_eq!(db.count("select count(*) from apalis.jobs").await, 0);
+    assert_eq!(
+        db.count("select count(*) from schedules.schedules where next_due > now() + interval '1 hour'").await,
+        40
+    );
 }
