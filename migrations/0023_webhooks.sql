@@ -161,6 +161,17 @@ revoke execute on function webhooks.put_away(uuid, text), webhooks.is_queued(tex
 grant execute on function webhooks.is_queued(text) to portal_api, portal_worker;
 grant execute on function webhooks.put_away(uuid, text) to portal_api, portal_worker;
 
+-- What operations ask before they put a delivery back: one that is switched off, or deleted, gets nothing. With the owner's rights: operators do not see endpoints.
+create or replace function operations.endpoint_disabled(p_kind text, p_job text) returns boolean
+    language sql stable security definer
+    -- pg_temp last: it would otherwise come first, and the caller may put anything there
+    set search_path = pg_catalog, pg_temp
+    return case when p_kind = 'deliver-webhook.v1' then exists (
+        select from jobs.dead_letters l
+        join webhooks.deliveries d on d.id = substr(l.subject, length('webhooks/') + 1)::uuid
+        join webhooks.endpoints e on e.tenant_id = d.tenant_id and e.id = d.endpoint_id
+        where l.id = p_job and e.state <> 'enabled') else false end;
+
 -- Deletes deliveries that ended more than p_keep_days ago, 10,000 at most, with their attempts; what is a dead letter
 -- stays. With the owner's rights: the workers see one tenant at a time, and delete nothing.
 create function webhooks.expire_deliveries(p_keep_days integer) returns integer

@@ -1,5 +1,7 @@
 //! Dry runs: each verdict comes of a real situation, and nothing is changed.
 
+use std::collections::BTreeMap;
+
 use domain::kernel::inbox::{self, ReceivedEvent};
 use domain::kernel::job::NewJob;
 use domain::kernel::page::PageSize;
@@ -7,6 +9,10 @@ use domain::kernel::policy::QueuePolicies;
 use domain::messaging::HandleEvent;
 use domain::operations::bulk::{Action, Preview, PreviewOperation, PreviewTotals, Verdict};
 use domain::operations::{JobId, WhichDeadLetters};
+use domain::webhooks::{
+    CreateEndpoint, Description, DisableEndpoint, EndpointDetails, EndpointUrl, EventPatterns, Headers, SigningSecret,
+    Targets, TestEndpoint,
+};
 use domain::{Command, Ctx, Db, Error, Scope, Tx};
 use serde_json::json;
 use sqlx::PgPool;
@@ -136,17 +142,29 @@ async fn what_waits_for_an_earlier_job_of_its_key_is_blocked_by_that(pool: PgPoo
     assert!(both.items.data.iter().all(|item| item.verdict == Verdict::Ready), "{both:?}");
 }
 
-/// Deliveries are another module's: it says which endpoints are switched off.
 #[sqlx::test(migrations = false)]
 async fn what_goes_to_an_endpoint_that_is_switched_off_says_so(pool: PgPool) {
     let site = Site::new(pool).await;
-    let id = site.corpses(1, "boom").await.remove(0);
-    assert_eq!(site.verdict(Action::Retry, &id).await.0, Verdict::Ready);
-    let disabled = "create or replace function operations.endpoint_disabled(p_kind text, p_job text) returns boolean
-                    language sql stable return p_kind = 'task.v1'";
-    sqlx::raw_sql(disabled).execute(&site.world.owner).await.unwrap();
-    assert_eq!(site.verdict(Action::Retry, &id).await.0, Verdict::EndpointDisabled);
-    assert_eq!(site.verdict(Action::Discard, &id).await.0, Verdict::Ready);
+    let details = EndpointDetails {
+        url: EndpointUrl::parse("https://example.com/hooks", "").unwrap(),
+        event_types: EventPatterns::parse(&["*".to_owned()], "").unwrap(),
+        description: Description::parse("", "").unwrap(),
+        headers: Headers::parse(&BTreeMap::new(), "").unwrap(),
+        rate_limit: None,
+    };
+    let create = CreateEndpoint { details, secret: SigningSecret::generate().unwrap(), targets: Targets::Public };
+    let endpoint = site.world.run(create).await.unwrap().id;
+    site.world.run(TestEndpoint { id: endpoint }).await.unwrap();
+    let job: String =
+        sqlx::query_scalar("select job_id from webhooks.deliveries").fetch_one(&site.world.owner).await.unwrap();
+    let delivery = JobId::new(&job);
+    let other = site.corpses(1, "boom").await.remove(0);
+    site.dead(&delivery, 16, "it answered 500").await;
+    assert_eq!(site.verdict(Action::Retry, &delivery).await.0, Verdict::Ready);
+    site.world.run(DisableEndpoint { id: endpoint, expected_version: None }).await.unwrap();
+    assert_eq!(site.verdict(Action::Retry, &delivery).await.0, Verdict::EndpointDisabled);
+    assert_eq!(site.verdict(Action::Discard, &delivery).await.0, Verdict::Ready);
+    assert_eq!(site.verdict(Action::Retry, &other).await.0, Verdict::Ready, "it goes to no endpoint");
 }
 
 #[sqlx::test(migrations = false)]
