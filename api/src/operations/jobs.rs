@@ -108,7 +108,7 @@ async fn run_job(
     responses(
         (status = 200, description = "The job as it is now.", body = JobBody),
         (status = 404, description = "`job_not_found`"),
-        (status = 409, description = "`job_running`: a worker holds it. `job_finished`: it has ended, or is a dead letter."),
+        (status = 409, description = "`job_running`: a worker holds it. `job_finished`: it has ended, or is a dead letter. `job_is_a_step`: cancel what it is a step of."),
     ))]
 async fn cancel_job(
     Admin(ctx): Admin,

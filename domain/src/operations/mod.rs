@@ -24,6 +24,7 @@
 //! |---|---|---|
 //! | `job_not_found` | not found | no such job |
 //! | `job_not_waiting` | conflict | running a job now that waits for no time or dependency |
+//! | `job_is_a_step` | conflict | cancelling a job of a replay, an operation, or a recovery of webhooks |
 //! | `job_running` | conflict | cancelling a job that a worker holds |
 //! | `job_finished` | conflict | cancelling a job that has ended |
 //! | `dead_letter_not_found` | not found | no such job, or asking for one that is no dead letter |

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::kernel::error::Rejection;
 
-use super::model::{GroupFilter, GroupState, JobFilter, JobState};
+use super::model::{GroupFilter, GroupState, JobFilter, JobKind, JobState};
 
 pub(super) use edits::edited;
 
@@ -25,6 +25,17 @@ pub(super) fn can_run_now(state: JobState) -> Result<(), Rejection> {
 }
 
 /// What a worker holds cannot be taken from it, and what has ended cannot be stopped.
+/// A step that is cancelled leaves what it belongs to waiting for ever.
+pub(super) fn is_cancelled_alone(kind: &str) -> Result<(), Rejection> {
+    match JobKind::named(kind).and_then(|kind| kind.step_of) {
+        None => Ok(()),
+        Some(whole) => {
+            let detail = format!("the job is a step of {whole}, which waits for it: cancel that instead");
+            Err(Rejection::conflict("job_is_a_step", detail))
+        }
+    }
+}
+
 pub(super) fn can_be_cancelled(state: JobState) -> Result<(), Rejection> {
     match state {
         JobState::Running => Err(Rejection::conflict(
@@ -160,6 +171,15 @@ mod tests {
         for state in [JobState::Completed, JobState::Cancelled, JobState::Dead, JobState::Archived, JobState::Discarded]
         {
             assert_eq!(code(can_be_cancelled, state), "job_finished");
+        }
+    }
+
+    #[test]
+    fn a_step_is_cancelled_with_what_it_belongs_to() {
+        let refused = is_cancelled_alone("run-operation.v1").unwrap_err();
+        assert_eq!((refused.code, refused.detail.contains("an operation")), ("job_is_a_step", true));
+        for alone in ["publish-event.v1", "of another release"] {
+            assert_eq!(is_cancelled_alone(alone), Ok(()));
         }
     }
 

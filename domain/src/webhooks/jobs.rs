@@ -1,5 +1,6 @@
 //! Arguments of the job that sends a delivery.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ pub const TEST_TYPE: &str = "com.offgrid.portal.webhooks.endpoint-tested";
 /// is slow keeps no event from being heard.
 ///
 /// Carries the whole event: what is sent is the same with every attempt.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DeliverWebhook {
     /// Which.
     pub delivery: Uuid,
@@ -29,7 +30,7 @@ impl Job for DeliverWebhook {
 }
 
 /// One step of sending many.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SendWebhooks {
     /// Which bulk.
     pub bulk: Uuid,

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use domain::operations::{EventKind, JobKind};
 use jobs::bus::{ContentMode, Embedded};
+use jobs::runtime::Kinds;
+
+fn kinds() -> Kinds {
+    let bus = Arc::new(Embedded::new(ContentMode::Structured));
+    let reactions = Arc::new(jobs::registry::reactions());
+    jobs::registry::kinds(bus, Arc::default(), reactions, Arc::default(), Arc::default())
+}
 
 #[test]
 fn every_kind_that_the_domain_declares_is_executed() {
-    let kinds = jobs::registry::kinds(
-        Arc::new(Embedded::new(ContentMode::Structured)),
-        Arc::default(),
-        Arc::new(jobs::registry::reactions()),
-        Arc::default(),
-        Arc::default(),
-    );
+    let kinds = kinds();
     let declared = declared_kinds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src")));
     assert!(declared.contains(&"publish-event.v1".to_owned()), "the search finds kinds: {declared:?}");
     for kind in declared {
@@ -24,11 +25,7 @@ fn every_kind_that_the_domain_declares_is_executed() {
 
 #[test]
 fn every_definition_of_a_job_is_executed() {
-    let kinds = jobs::registry::kinds(
-        Arc::new(Embedded::new(ContentMode::Structured)),
-        Arc::new(jobs::registry::reactions()),
-        Arc::default(),
-    );
+    let kinds = kinds();
     for definition in &domain::schedules::DEFINITIONS {
         let name = definition.about.name;
         assert!(kinds.knows(definition.kind), "{name}: jobs/src/registry.rs has no line for {}", definition.kind);

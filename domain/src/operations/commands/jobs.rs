@@ -54,6 +54,7 @@ impl Command for CancelJob {
     async fn handle(self, tx: &mut Tx) -> Result<JobDetail, Error> {
         let before = locate_locked(tx, &self.id).await?;
         rules::can_be_cancelled(before.state)?;
+        rules::is_cancelled_alone(&before.kind)?;
         store::cancel(tx, &self.id, &self.reason).await?;
         tx.ring_after_commit(before.queue.clone());
         let job = queries::job(tx, &self.id).await?;

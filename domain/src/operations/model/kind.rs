@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::audit::RebuildDocuments;
 use crate::customers::{CustomerChanged, CustomerCreated, CustomerReinstated, CustomerSuspended};
 use crate::kernel::decode::{self, Misfit};
 use crate::kernel::event::Event;
@@ -14,9 +15,13 @@ use crate::kernel::job::Job;
 use crate::messaging::{HandleEvent, PublishEvent, ReadMessage, ReplayEvents};
 use crate::notifications::SendNotification;
 use crate::operations::bulk::RunOperation;
+use crate::operations::jobs::CleanUp;
 use crate::orders::{OrderCancelled, OrderConfirmed, OrderCreated};
 use crate::products::{ProductChanged, ProductCreated};
 use crate::stock::{StockAdjusted, StockProcessCompleted, StockProcessFailed, StockReceived};
+use crate::webhooks::{
+    DeliverWebhook, EndpointChanged, EndpointCreated, EndpointDeleted, EndpointDisabled, EndpointEnabled, SendWebhooks,
+};
 
 /// A kind of job.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +32,8 @@ pub struct JobKind {
     pub editable: &'static [&'static str],
     /// What it has to do with an event.
     pub carries: Carries,
+    /// What it is a step of, where that is so: without its step that would wait for ever.
+    pub step_of: Option<&'static str>,
     schema: fn() -> Schema,
     check: fn(&Value) -> Result<(), Misfit>,
     read: fn(&[u8]) -> Result<(), Misfit>,
@@ -63,7 +70,7 @@ struct DemoJob {
 
 impl JobKind {
     /// Those whose payload can be checked.
-    pub fn all() -> [Self; 7] {
+    pub fn all() -> [Self; 11] {
         let event_data: &[&str] = &["/event/data"];
         [
             Self::of::<PublishEvent>(event_data, Carries::Committed),
@@ -71,10 +78,13 @@ impl JobKind {
             // for whom it is stands in the name of its queue, too
             Self::of::<ReadMessage>(&["/content_type", "/headers", "/body"], Carries::NoEvent),
             Self::of::<SendNotification>(&["/order"], Carries::NoEvent),
-            // a step is right or it is not the replay's
-            Self::of::<ReplayEvents>(&[], Carries::NoEvent),
-            // nor is a turn any but the operation's
-            Self::of::<RunOperation>(&[], Carries::NoEvent),
+            // a delivery says what was committed
+            Self::of::<DeliverWebhook>(&[], Carries::NoEvent),
+            Self::of::<CleanUp>(&["/keepDays"], Carries::NoEvent),
+            Self::of::<RebuildDocuments>(&["/entity"], Carries::NoEvent),
+            Self::step::<ReplayEvents>("a replay"),
+            Self::step::<RunOperation>("an operation"),
+            Self::step::<SendWebhooks>("a recovery or replay of webhooks"),
             Self::named_as::<DemoJob>("demo.v1", &["/hello"], Carries::NoEvent),
         ]
     }
@@ -110,6 +120,11 @@ impl JobKind {
         Self::named_as::<J>(J::KIND, editable, carries)
     }
 
+    /// A step is right, or it is not that of what it belongs to: nothing of it can be edited.
+    fn step<J: Job + JsonSchema>(of: &'static str) -> Self {
+        Self { step_of: Some(of), ..Self::of::<J>(&[], Carries::NoEvent) }
+    }
+
     fn named_as<T: Serialize + DeserializeOwned + JsonSchema>(
         name: &'static str,
         editable: &'static [&'static str],
@@ -119,6 +134,7 @@ impl JobKind {
             name,
             editable,
             carries,
+            step_of: None,
             schema: schema::<T>,
             check: |payload| decode::exactly::<T>(payload).map(drop),
             read: decode::roughly::<T>,
@@ -128,12 +144,17 @@ impl JobKind {
 
 impl EventKind {
     /// Those whose data can be checked.
-    pub fn all() -> [Self; 13] {
+    pub fn all() -> [Self; 18] {
         [
             Self::of::<CustomerChanged>(),
             Self::of::<CustomerCreated>(),
             Self::of::<CustomerReinstated>(),
             Self::of::<CustomerSuspended>(),
+            Self::of::<EndpointChanged>(),
+            Self::of::<EndpointCreated>(),
+            Self::of::<EndpointDeleted>(),
+            Self::of::<EndpointDisabled>(),
+            Self::of::<EndpointEnabled>(),
             Self::of::<OrderCancelled>(),
             Self::of::<OrderConfirmed>(),
             Self::of::<OrderCreated>(),
