@@ -127,8 +127,8 @@ for role in "${roles[@]}"; do
   test_role "$role"
 done
 
-# A panic is answered like any other 500, and logged.
-if grep -E ' ERROR |panicked' "$log"; then
+# A panic is answered like any other 500, and logged. What was made up as a webhook endpoint is given up, and should be.
+if grep -E ' ERROR |panicked' "$log" | grep -v ' dead letter queue="deliveries" '; then
   failed+=("the server's log")
 fi
 printf '\n%-22s %10s %9s %9s %8s  %s\n' role operations requests failures seconds result

@@ -97,7 +97,7 @@ pub async fn run(db: Db, wiring: Wiring, settings: Settings, stop: CancellationT
             tracing::error!(%error, "no events are received");
         }
     };
-    let due = schedules::run(db, settings.retention_days, stop.clone());
+    let due = schedules::run(db, stop.clone());
     tokio::join!(runtime::run(runtime, stop.clone()), receiving, due);
     bus.close().await;
 }

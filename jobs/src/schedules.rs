@@ -14,7 +14,7 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until `stop`. While the database is away nothing is started; what was due by then is dealt with as each
 /// schedule says.
-pub(crate) async fn run(db: Db, keep_days: u16, stop: CancellationToken) {
+pub(crate) async fn run(db: Db, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut failures, mut expire_at) = (0_u32, Instant::now());
@@ -35,6 +35,8 @@ pub(crate) async fn run(db: Db, keep_days: u16, stop: CancellationToken) {
         }
         if Instant::now() >= expire_at {
             expire_at = Instant::now() + EXPIRE_EVERY;
+            // as long as the jobs that it started
+            let keep_days = db.policies().longest_completed_days();
             if let Err(error) = schedules::expire_fires(&db, keep_days).await {
                 tracing::warn!(%error, "what schedules did long ago is not forgotten; trying again later");
             }

@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::state;
 use crate::streams::Streams;
 use dto::{ItemBody, ItemPage, NewOperation, OperationBody, OperationPage, Ordered, PreviewBody};
+use events::FollowedEvent;
 
 pub(super) fn routes() -> OpenApiRouter<state::State> {
     OpenApiRouter::new()
@@ -189,8 +190,7 @@ async fn cancel_operation(
 #[utoipa::path(get, path = "/{id}/events", tag = "operations",
     params(("id" = Uuid, Path, description = "The operation's id.")), security(("bearer" = ["portal-admin"])),
     responses(
-        (status = 200, description = "The events.", body = String, content_type = "text/event-stream",
-            example = json!("event: progress\ndata: {\"id\": \"01941f29-7c00-7000-8000-000000000601\", \"state\": \"running\"}\n\n")),
+        (status = 200, description = "The events.", body = FollowedEvent, content_type = "text/event-stream"),
         (status = 404, description = "`operation_not_found`"),
         (status = 503, description = "`too_many_streams`: this server has 100 open; or `too_many_requests`, \
                                       `request_timeout`, `database_unavailable`, `identity_provider_unavailable`. \

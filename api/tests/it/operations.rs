@@ -79,7 +79,7 @@ async fn every_admin_example_works_as_it_stands(pool: PgPool) {
         .into_iter()
         .filter(|o| o.path.starts_with("/v1/admin") && !none.iter().any(|path| o.path.contains(path)));
     let admin: Vec<_> = admin.collect();
-    assert_eq!(admin.len(), 26);
+    assert_eq!(admin.len(), 27);
     for operation in admin {
         let mut call = app.call(&operation.method, &operation.example_path).role(ADMIN);
         if let Some(body) = &operation.example_body {

@@ -28,6 +28,8 @@ pub enum Entity {
     Products,
     /// Of the module `stock`.
     Stock,
+    /// Of the module `webhooks`.
+    Webhooks,
 }
 
 impl Job for RebuildDocuments {
@@ -38,12 +40,13 @@ impl Job for RebuildDocuments {
 impl Entity {
     /// The module.
     pub fn as_str(self) -> &'static str {
-        let [customers, orders, products, stock] = ENTITIES;
+        let [customers, orders, products, stock, webhooks] = ENTITIES;
         match self {
             Self::Customers => customers,
             Self::Orders => orders,
             Self::Products => products,
             Self::Stock => stock,
+            Self::Webhooks => webhooks,
         }
     }
 }
@@ -54,8 +57,8 @@ mod tests {
 
     #[test]
     fn every_entity_is_written_as_its_module_is_called() {
-        for (entity, name) in [Entity::Customers, Entity::Orders, Entity::Products, Entity::Stock].iter().zip(ENTITIES)
-        {
+        let all = [Entity::Customers, Entity::Orders, Entity::Products, Entity::Stock, Entity::Webhooks];
+        for (entity, name) in all.iter().zip(ENTITIES) {
             assert_eq!(entity.as_str(), name);
             assert_eq!(serde_json::to_value(entity).unwrap(), name);
         }

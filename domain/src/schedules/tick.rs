@@ -98,6 +98,7 @@ fn ctx() -> Result<Ctx, Error> {
     Ok(Ctx {
         scope: Scope::Process,
         actor,
+        roles: Vec::new(),
         correlation_id: CorrelationId::generate(),
         causation_id: format!("tick:{}", Uuid::now_v7()),
         traceparent: None,

@@ -27,8 +27,8 @@ const REDRIVEN: &str = "select count(*) from jobs.attempts where outcome = 'redr
 fn kinds(healthy: &Arc<AtomicBool>) -> Kinds {
     let healthy = healthy.clone();
     let bus = Arc::new(Embedded::new(ContentMode::Structured));
-    jobs::registry::kinds(bus, Arc::new(jobs::registry::reactions()), Arc::default()).job(
-        move |task: Task, _: JobContext| {
+    jobs::registry::kinds(bus, Arc::default(), Arc::new(jobs::registry::reactions()), Arc::default(), Arc::default())
+        .job(move |task: Task, _: JobContext| {
             let healthy = healthy.clone();
             async move {
                 if healthy.load(Ordering::SeqCst) {
@@ -36,8 +36,7 @@ fn kinds(healthy: &Arc<AtomicBool>) -> Kinds {
                 }
                 Err(JobError::Permanent { class: "test", message: format!("no stock left for order {}", task.n) })
             }
-        },
-    )
+        })
 }
 
 fn admin() -> Ctx {

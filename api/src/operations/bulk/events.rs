@@ -13,6 +13,7 @@ use domain::{Ctx, Db};
 use futures::Stream;
 use futures::stream;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use utoipa::ToSchema;
 
 use super::dto::OperationBody;
 use crate::answer;
@@ -25,6 +26,24 @@ const LOOK: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// No stream is open for longer: its caller may have lost its role since.
 const OPEN: Duration = Duration::from_secs(60 * 60);
+
+/// One event of the stream.
+#[derive(ToSchema)]
+#[schema(as = OperationEvent)]
+pub(super) struct FollowedEvent {
+    /// `progress`; `end` is the last one.
+    #[schema(example = "progress", pattern = "^(progress|end)$")]
+    event: &'static str,
+    /// The operation, in JSON, as it is read elsewhere.
+    #[schema(example = r#"{"id": "01941f29-7c00-7000-8000-000000000601", "state": "running"}"#)]
+    data: String,
+}
+
+impl From<FollowedEvent> for Event {
+    fn from(FollowedEvent { event, data }: FollowedEvent) -> Self {
+        Self::default().event(event).data(data)
+    }
+}
 
 /// Somebody who follows an operation.
 struct Follower {
@@ -71,10 +90,10 @@ impl Follower {
     /// The operation as it is now, and what comes after that.
     fn event(self) -> (Result<Event, Infallible>, Stage) {
         let body = answer::json(&OperationBody::from(self.shown.clone()));
-        let body = String::from_utf8_lossy(&body).into_owned();
-        let (name, next) =
+        let data = String::from_utf8_lossy(&body).into_owned();
+        let (event, next) =
             if self.shown.state.is_at_rest() { ("end", Stage::Over) } else { ("progress", Stage::More(self)) };
-        (Ok(Event::default().event(name).data(body)), next)
+        (Ok(FollowedEvent { event, data }.into()), next)
     }
 
     /// Whether something has happened: that it went on and found nothing is nothing.

@@ -29,7 +29,7 @@ use crate::problem::Problem;
 }))]
 pub(in super::super) struct NewEndpoint {
     /// `https://`, without user and password.
-    #[schema(min_length = 1, max_length = 2000)]
+    #[schema(min_length = 1, max_length = 2000, format = "uri", pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     url: String,
     /// CloudEvents types; the end of one may be `*`, which stands for one or more words.
     #[schema(min_items = 1, max_items = 50)]
@@ -51,7 +51,8 @@ pub(in super::super) struct NewEndpoint {
 pub(in super::super) struct EndpointPatch {
     /// Another URL; cannot be removed.
     #[serde(default, deserialize_with = "patch::required")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 2000)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 2000, format = "uri",
+        pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     url: Option<String>,
     /// Other types; cannot be removed.
     #[serde(default, deserialize_with = "patch::required")]

@@ -10,6 +10,7 @@ use domain::operations::bulk::{
 use domain::operations::{JobId, Reason, WhichDeadLetters};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -116,7 +117,7 @@ pub(in crate::operations::bulk) struct NewOperation {
 #[schema(as = GradualRetry)]
 struct Steps {
     /// How many items each step is of; 1, 10 and 100 if it is not given.
-    #[schema(max_items = 20)]
+    #[schema(schema_with = step_sizes, required = false)]
     steps: Option<Vec<i64>>,
     /// Whether all others follow after the steps; it pauses there if not. True if it is not given.
     then_rest: Option<bool>,
@@ -147,6 +148,17 @@ struct Stop {
 pub(in crate::operations::bulk) enum Ordered {
     Start(Box<StartOperation>),
     Preview(Box<PreviewOperation>),
+}
+
+/// A range of the items of a list, which an attribute cannot say.
+fn step_sizes() -> Array {
+    let size = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100_000));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(size)
+        .max_items(Some(20))
+        .description(Some("How many items each step is of; 1, 10 and 100 if it is not given."))
+        .build()
 }
 
 impl Input for NewOperation {

@@ -173,7 +173,7 @@ async fn serve(url: &str, plan: Plan) {
 /// Everything that the program runs.
 fn program() -> Kinds {
     let bus = Arc::new(Embedded::new(ContentMode::Structured));
-    jobs::registry::kinds(bus, Arc::new(jobs::registry::reactions()), Arc::default())
+    jobs::registry::kinds(bus, Arc::default(), Arc::new(jobs::registry::reactions()), Arc::default(), Arc::default())
 }
 
 async fn react(reaction: Reaction, tx: &mut Tx) -> Result<(), Error> {
