@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use domain::{Actor, CorrelationId, TenantId};
 
+use crate::admin::Admin;
+
 const EXAMPLES: &str = "\
 Examples:
   make run                                   everything on this machine, with demo data
@@ -13,6 +15,7 @@ Examples:
   portal --config my.toml api                … serve the REST API
   portal --config my.toml worker             … run jobs and publish events
   portal event tail                          shows the events that pass, until Ctrl-C
+  portal admin dead-letters groups           what fails, how often, since when, on a server
   portal health                              whether the API on this machine can do its work
   portal openapi > openapi.json              the API's description, without a server
 
@@ -24,7 +27,8 @@ Settings:
 Exit codes:
   0 done, or stopped with Ctrl-C or SIGTERM · 1 failed, with one line that says why · 2 wrong usage
   Of portal worker --once also: 3 there was no job to run · 4 the job is not done: it will be tried
-  again, or is a dead letter";
+  again, or is a dead letter
+  Of portal admin also: 3 the server cannot be reached · 4 what was watched did not complete";
 
 /// The Offgrid Portal: a REST API whose commands commit state, event and job together, and the
 /// workers that publish the events.
@@ -81,6 +85,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: EventCommand,
     },
+    /// Understands, fixes and undoes failures, on any server, over its admin API
+    ///
+    /// Needs a token of somebody who is portal-admin. Reads no configuration.
+    Admin(Box<Admin>),
     /// Asks a running process whether it can do its work
     ///
     /// Prints what it looked at. Exits with 1 if it cannot, or does not answer: a health check for

@@ -1,6 +1,6 @@
 //! `portal event`: publishes test events, and shows events as they pass.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 
 use domain::kernel::event::Draft;
@@ -15,7 +15,7 @@ use crate::cli::{Publish, Tail};
 use crate::config::{self, Config};
 use crate::database::{self, Login, Role};
 use crate::failure::Failure;
-use crate::{shutdown, worker};
+use crate::{input, shutdown, worker};
 
 /// What events and queries of this program are caused by.
 const CAUSE: &str = "portal event";
@@ -46,21 +46,8 @@ fn draft(event: &Publish) -> Result<Draft, Failure> {
     let reactions = registry::reactions();
     // before standard input is waited for
     reactions.ensure_type(&event.event_type)?;
-    let draft = reactions.draft(&event.event_type, &data(&event.data)?)?;
+    let draft = reactions.draft(&event.event_type, &input::text(&event.data)?)?;
     if event.fresh { Ok(fresh(&draft, |data| reactions.draft(&event.event_type, data))?) } else { Ok(draft) }
-}
-
-/// The JSON itself, `@file`, or `-`.
-fn data(given: &str) -> Result<String, Failure> {
-    let (path, read) = match (given, given.strip_prefix('@')) {
-        ("-", _) => {
-            let mut text = String::new();
-            (PathBuf::from("standard input"), io::stdin().read_to_string(&mut text).map(|_| text))
-        }
-        (_, Some(path)) => (PathBuf::from(path), std::fs::read_to_string(path)),
-        _ => return Ok(given.to_owned()),
-    };
-    read.map_err(|source| Failure::File { path, source })
 }
 
 /// The same about something new.

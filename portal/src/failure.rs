@@ -3,13 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use jobs::reactions::DraftError;
 
+use crate::admin::Problem;
 use crate::config;
 
-/// Printed as `portal: …`; the exit code is 1.
+/// Printed as `portal: …`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// A setting is missing, unknown or wrong.
@@ -36,6 +38,25 @@ pub(crate) enum Failure {
         /// What was asked.
         url: String,
         /// What it said, or why it said nothing.
+        problem: String,
+    },
+    /// A server refuses what `portal admin` asks of it.
+    #[error(transparent)]
+    Refused(#[from] Problem),
+    /// It does not answer, or is no portal.
+    #[error("{server}: {problem}")]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// Why.
+        problem: String,
+    },
+    /// An option, or what it names, is not what it should be; clap cannot tell.
+    #[error("{option}: {problem}")]
+    Usage {
+        /// Which.
+        option: &'static str,
+        /// What is wrong, and what would be right.
         problem: String,
     },
     /// The database answers, but what was asked of it failed.
@@ -87,6 +108,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What the process ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage { .. } => ExitCode::from(2),
+            Self::Unreachable { .. } => ExitCode::from(3),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
     /// For `map_err` on what the domain does.
     pub(crate) fn domain(doing: &'static str) -> impl FnOnce(domain::Error) -> Self {
         move |source| Self::Domain { doing, source }

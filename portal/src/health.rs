@@ -38,7 +38,8 @@ async fn ask(url: &str) -> Result<(reqwest::StatusCode, Value), String> {
     Ok((answer.status(), answer.json().await.unwrap_or_default()))
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// An error in one line, down to its root.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
         .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

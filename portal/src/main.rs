@@ -1,6 +1,7 @@
 //! The Offgrid Portal binary: reads the command line and the configuration, and puts `api`, `jobs`
 //! and `domain` together. Each command is a module with a function `run`.
 
+mod admin;
 mod api;
 mod cli;
 mod config;
@@ -11,6 +12,7 @@ mod failure;
 #[cfg(test)]
 mod fuzz;
 mod health;
+mod input;
 mod logging;
 mod metrics;
 mod migrate;
@@ -41,22 +43,30 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("portal: {}", failure.to_string().replace('\n', " "));
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, Failure> {
-    if let Command::Openapi { check } = &cli.command {
-        return openapi::run(check.as_deref()).map(|()| ExitCode::SUCCESS);
+    // the first two have nothing to do with an installation on this machine, and with its configuration
+    match &cli.command {
+        Command::Openapi { check } => openapi::run(check.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Admin(command) => on_threads(admin::run(command)),
+        command => {
+            let config = Config::load(cli.config.as_deref(), std::env::vars_os())?;
+            logging::start(&config.log);
+            match command {
+                Command::Worker { queues, once: true } => on_threads(worker::once(&config, queues)).map(exit_code),
+                other => on_threads(configured(other, &config)).map(|()| ExitCode::SUCCESS),
+            }
+        }
     }
-    let config = Config::load(cli.config.as_deref(), std::env::vars_os())?;
-    logging::start(&config.log);
+}
+
+fn on_threads<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::system("starting threads"))?;
-    let result = match &cli.command {
-        Command::Worker { queues, once: true } => runtime.block_on(worker::once(&config, queues)).map(exit_code),
-        other => runtime.block_on(command(other, &config)).map(|()| ExitCode::SUCCESS),
-    };
+    let result = runtime.block_on(work);
     runtime.shutdown_timeout(LEFTOVERS);
     result
 }
@@ -70,8 +80,9 @@ fn exit_code(once: Once) -> ExitCode {
     }
 }
 
-async fn command(command: &Command, config: &Config) -> Result<(), Failure> {
+async fn configured(command: &Command, config: &Config) -> Result<(), Failure> {
     match command {
+        Command::Admin(command) => admin::run(command).await.map(drop),
         Command::Api => api::run(config).await,
         Command::Dev => dev::run(config).await,
         Command::Migrate => migrate::run(config).await,
