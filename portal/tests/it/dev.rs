@@ -10,25 +10,25 @@ use crate::places::{NOBODY, Vhost, superuser_url, url};
 use crate::program::{Ended, Program};
 
 /// What a developer copies from the screen.
-struct Banner {
+pub(crate) struct Banner {
     text: String,
-    addr: String,
+    pub(crate) addr: String,
 }
 
 impl Banner {
-    fn of(program: &Program) -> Self {
+    pub(crate) fn of(program: &Program) -> Self {
         let text = program.wait_for("Try it:");
         let (_, rest) = text.split_once("API          http://").unwrap();
         Self { addr: rest.split_once("/v1").unwrap().0.to_owned(), text }
     }
 
-    fn token(&self, role: &str) -> String {
+    pub(crate) fn token(&self, role: &str) -> String {
         let (_, rest) = self.text.split_once(&format!("({role}): ")).unwrap();
         rest.lines().nth(1).unwrap().trim().to_owned()
     }
 }
 
-fn start(url: &str, more: &[(&str, &str)]) -> Program {
+pub(crate) fn start(url: &str, more: &[(&str, &str)]) -> Program {
     let variables = [("DATABASE_URL", url), ("PORTAL_HTTP__ADDR", "127.0.0.1:0")];
     Program::start(&["dev"], &[&variables[..], more].concat())
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod admin;
 mod command_line;
 mod dev;
 mod event;
@@ -15,5 +16,6 @@ mod once;
 mod openapi;
 mod places;
 mod program;
+mod proxy;
 mod serving;
 mod setup;
