@@ -100,7 +100,7 @@ grant select, update (state, explanation, turn, due_at, position, done, skipped,
 grant select, update (result, skipped_for, detail, failed_with, acted_at, ended_at) on operations.items to portal_worker;
 -- What an admin ordered the workers do: they put dead letters back, or away, and keep what they edit.
 grant update, delete on jobs.dead_letters to portal_worker;
-grant insert on jobs.edits to portal_worker;
+grant select, insert on jobs.edits to portal_worker;
 
 -- Whether a dead letter goes to an endpoint that is switched off: retried, it would not be delivered. Nothing does, until
 -- whoever makes deliveries replaces this.

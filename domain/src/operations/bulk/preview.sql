@@ -26,7 +26,9 @@ select p.id as "id!", d.queue as "queue?", d.kind as "kind?", d.tenant_id as "te
        case when i.handled is null then case when b.seq < h.seq or h.id is null then b.id else h.id end end as blocked_by
 from page p
 left join jobs.dead_letters d on d.id = p.id
-    and (case when $5::boolean then d.discarded_at is not null or d.archived_at is not null
+    and (case when $5::boolean then (d.discarded_at is not null or d.archived_at is not null)
+                  -- another event has taken the place of its own
+                  and not exists (select from jobs.edits e where e.job_id = d.id and e.correction is not null)
               else d.discarded_at is null and d.archived_at is null end)
 -- a handler's job bears the event's id as what caused it, and its queue the name of the consumer group
 left join lateral (

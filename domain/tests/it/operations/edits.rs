@@ -23,7 +23,7 @@ pub(super) fn edit(id: &JobId, patch: Value) -> EditDeadLetter {
 }
 
 /// Changes the name in the data of an event about a customer.
-fn rename(id: &JobId, name: &str) -> EditDeadLetter {
+pub(super) fn rename(id: &JobId, name: &str) -> EditDeadLetter {
     edit(id, json!({"event": {"data": {"customer": {"name": name}}}}))
 }
 
@@ -48,7 +48,7 @@ impl Site {
     }
 
     /// The same, of the event of a new customer: later events of the customer wait for it.
-    async fn dead_publish(&self) -> (Emitted, JobId) {
+    pub(super) async fn dead_publish(&self) -> (Emitted, JobId) {
         let (_, event) = self.world.emits(create("Ada", "ada@example.com")).await;
         let id = job_of(&event);
         self.dead(&id, 6, "no route").await;

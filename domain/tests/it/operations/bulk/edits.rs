@@ -1,10 +1,11 @@
 //! Payloads that are edited, all by the same patch.
 
-use domain::operations::JobState;
-use domain::operations::bulk::{Action, PreviewOperation, StartOperation};
+use domain::operations::bulk::{Action, PreviewOperation, StartOperation, Verdict};
+use domain::operations::{JobState, WhichDeadLetters};
 use sqlx::PgPool;
 
 use super::super::Site;
+use super::super::edits::rename;
 use super::{all, start};
 
 #[sqlx::test(migrations = false)]
@@ -47,4 +48,30 @@ async fn an_edit_gives_each_payload_the_same_patch_and_skips_what_does_not_fit(p
     assert_eq!(site.world.count(untouched).await, 1);
     site.rejects(start(Action::EditAndRetry, all()), "patch_missing").await;
     site.rejects(StartOperation { patch: patch(), ..start(Action::Retry, all()) }, "patch_without_edit").await;
+}
+
+/// It would be published after its correction.
+#[sqlx::test(migrations = false)]
+async fn what_was_corrected_is_not_restored_among_others(pool: PgPool) {
+    let site = Site::new(pool).await;
+    let (_, corrected) = site.dead_publish().await;
+    site.run(rename(&corrected, "Ada Lovelace")).await.unwrap();
+    let discarded = site.corpses(1, "boom").await.remove(0);
+    site.run(super::super::dead_letters::discard(&discarded)).await.unwrap();
+    let which = || WhichDeadLetters::Ids(vec![corrected.clone(), discarded.clone()]);
+    let preview = PreviewOperation {
+        action: Action::Restore,
+        which: which(),
+        patch: None,
+        cursor: None,
+        size: Default::default(),
+    };
+    let items = site.fetch(preview).await.unwrap().items.data;
+    let verdict = |id: &str| items.iter().find(|item| item.job_id == id).map(|item| item.verdict);
+    assert_eq!(verdict(corrected.as_str()), Some(Verdict::NoLongerDead));
+    assert_eq!(verdict(discarded.as_str()), Some(Verdict::Ready));
+    let restore = site.begin(start(Action::Restore, which())).await;
+    let progress = site.play(restore).await.progress;
+    assert_eq!((progress.done, progress.skipped), (1, 1));
+    assert_eq!((site.state(&corrected).await, site.state(&discarded).await), (JobState::Discarded, JobState::Dead));
 }
