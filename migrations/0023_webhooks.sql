@@ -145,7 +145,8 @@ as $$
         update jobs.dead_letters d
         set discarded_at = now(), discarded_by = p_actor, discard_reason = 'sent anew by another job', holds_key = false
         where d.subject = 'webhooks/' || p_delivery and d.kind = 'deliver-webhook.v1' and d.discarded_at is null
-          and d.tenant_id = kernel.current_tenant()
+          -- one that an operator archived is put away already, and kept
+          and d.archived_at is null and d.tenant_id = kernel.current_tenant()
         returning d.*
     )
     insert into jobs.attempts (job_id, queue, kind, attempt, outcome, actor, reason, tenant_id, ended_at)

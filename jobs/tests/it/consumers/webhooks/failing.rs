@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::operations::{CancelJob, GetTimeline, JobId, Reason, RetryDeadLetter, Step, TimelineOf};
+use domain::operations::{ArchiveDeadLetter, CancelJob, GetTimeline, JobId, Reason, RetryDeadLetter, Step, TimelineOf};
 use domain::webhooks::{DisableReason, EnableEndpoint, ResendDelivery};
 use domain::{Ctx, Scope};
 use jobs::webhooks::Settings;
@@ -171,4 +171,21 @@ async fn one_whose_job_an_operator_cancelled_can_be_sent_anew(owner: PgPool) {
     told.until("succeeded", 1).await;
     told.stop().await;
     assert_eq!(receiver.got().len(), 2);
+}
+
+#[sqlx::test(migrations = false)]
+async fn one_whose_dead_letter_was_archived_can_be_sent_anew_and_that_is_kept(owner: PgPool) {
+    let receiver = Receiver::statuses(&["500 A", "500 B", "500 C", "200 OK"]).await;
+    let mut told = Told::new(owner, settings()).await;
+    told.endpoint(&receiver.url(), CUSTOMERS).await;
+    told.happen("ada").await;
+    told.until("failed", 1).await;
+    let (delivery, _) = told.delivery().await;
+    let archive = ArchiveDeadLetter { id: job_of(&told).await, reason: Reason::parse("for later", "").unwrap() };
+    domain::run(&told.db.api, &admin(), archive).await.unwrap();
+    domain::run(&told.db.api, &ctx(), ResendDelivery { id: delivery.id }).await.unwrap();
+    told.until("succeeded", 1).await;
+    told.stop().await;
+    let kept = "select count(*) from jobs.dead_letters where archived_at is not null and discarded_at is null";
+    assert_eq!(told.db.count(kept).await, 1);
 }
