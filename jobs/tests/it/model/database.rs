@@ -2,6 +2,8 @@
 //! roles, but all within one transaction that is rolled back. There `now()` stands still, so that
 //! time passes only when the history says so.
 
+mod dead_letters;
+
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::queue::{Next, OPERATOR, Policy, Ticket};
@@ -31,8 +33,9 @@ impl Database<'_> {
         sqlx::query(set).execute(&mut *self.conn).await.map(drop)
     }
 
-    async fn ids(&mut self, query: Query) -> sqlx::Result<Vec<String>> {
-        self.as_role("portal_worker").await?;
+    /// The first column of the rows.
+    async fn ids(&mut self, role: &'static str, query: Query) -> sqlx::Result<Vec<String>> {
+        self.as_role(role).await?;
         let rows = query.fetch_all(&mut *self.conn).await?;
         rows.iter().map(|row| sqlx::Row::try_get(row, 0)).collect()
     }
@@ -80,7 +83,7 @@ impl Database<'_> {
         let started = vec![0_i64; tickets.len()];
         let complete = self.query(Name::Complete);
         let complete = complete.bind(ids).bind(claims).bind(started).bind(worker.to_owned()).bind(true);
-        self.ids(complete).await
+        self.ids("portal_worker", complete).await
     }
 
     /// `attempt`: the number of the one that failed.
@@ -103,7 +106,7 @@ impl Database<'_> {
         let fail = fail.bind(vec!["class"]).bind(vec![0_i64]).bind(vec![0_i64]).bind(vec![delay_ms]);
         let fail = fail.bind(vec![counts]).bind(vec![reason]).bind(vec![waiting_for]);
         let fail = fail.bind(ticket.worker.clone()).bind(self.policy.hold_key_on_dead_letter);
-        self.ids(fail.bind(behind_ids).bind(behind_claims)).await
+        self.ids("portal_worker", fail.bind(behind_ids).bind(behind_claims)).await
     }
 
     pub async fn release(&mut self, worker: &str, tickets: &[Ticket]) -> sqlx::Result<()> {
@@ -134,13 +137,6 @@ impl Database<'_> {
         let rescue = rescue.bind(worker).bind(beats).bind(QUEUE).bind(self.policy.max_crashes);
         let rescue = rescue.bind(self.policy.hold_key_on_dead_letter);
         rescue.fetch_one(&mut *self.conn).await
-    }
-
-    pub async fn redrive(&mut self, ids: Vec<String>) -> sqlx::Result<Vec<String>> {
-        self.as_role("portal_admin").await?;
-        let redrive = self.query(Name::Redrive).bind(ids).bind(OPERATOR).bind("because");
-        let rows = redrive.fetch_all(&mut *self.conn).await?;
-        rows.iter().map(|row| sqlx::Row::try_get(row, 0)).collect()
     }
 
     /// One of the operators' statements that change one job.

@@ -1,5 +1,7 @@
 //! Plays a history on the database and on the model at once, and compares them after every step.
 
+mod dead_letters;
+
 use sqlx::Connection as _;
 use sqlx::PgConnection;
 
@@ -17,6 +19,10 @@ struct Play<'a> {
     /// The two worker processes as they are now.
     slots: [Worker; 2],
     lives: u32,
+    /// Every job there has been.
+    jobs: Vec<String>,
+    /// What the tables held before the last step.
+    before: Tables,
 }
 
 /// Plays it; then time goes on, and everything that can run must come to an end.
@@ -29,7 +35,8 @@ pub async fn play(conn: &mut PgConnection, sql: &Statements, ops: &[Op], policy:
     let db = Database { conn: &mut tx, sql, policy };
     let model = Model::new(policy);
     let nobody = || Worker { ended: true, ..Worker::new(String::new()) };
-    let mut play = Play { db, model, slots: [nobody(), nobody()], lives: 0 };
+    let slots = [nobody(), nobody()];
+    let mut play = Play { db, model, slots, lives: 0, jobs: Vec::new(), before: Tables::default() };
     let outcome = play.all(ops).await;
     tx.rollback().await.map_err(broken)?;
     outcome
@@ -65,6 +72,7 @@ impl Play<'_> {
         match *op {
             Op::Enqueue { key, priority, delay_s, max_attempts } => {
                 let job = self.model.enqueue(key, priority, delay_s, max_attempts);
+                self.jobs.push(job.id.clone());
                 self.db.enqueue(job).await.map_err(broken)
             }
             Op::Claim { slot, limit, suspects, answer } => self.claim(slot, limit, suspects, answer).await,
@@ -84,7 +92,10 @@ impl Play<'_> {
                 self.model.later(seconds);
                 self.db.later(seconds).await.map_err(broken)
             }
-            Op::Redrive { .. } | Op::Discard { .. } | Op::Cancel { .. } | Op::RunNow { .. } => self.operate(op).await,
+            Op::Cancel { .. } | Op::RunNow { .. } => self.operate(op).await,
+            Op::Redrive { .. } | Op::PutAway { .. } | Op::Restore { .. } | Op::Edit { .. } | Op::Correct { .. } => {
+                self.handle_dead_letters(op).await
+            }
             Op::Pause => {
                 self.model.paused = true;
                 self.db.pause().await.map_err(broken)
@@ -98,10 +109,15 @@ impl Play<'_> {
 
     async fn compare(&mut self) -> Result<(), Broken> {
         let is = self.db.tables().await.map_err(broken)?;
-        rules::check(&is)?;
+        rules::check(&self.jobs, &is)?;
+        rules::nothing_is_forgotten(&self.before, &is)?;
         self.model.derive();
         let should = &self.model.tables;
-        if is == *should { Ok(()) } else { Err(difference(&is, should)) }
+        if is != *should {
+            return Err(difference(&is, should));
+        }
+        self.before = is;
+        Ok(())
     }
 
     /// The worker in a slot; a new one if the last has ended.
@@ -284,25 +300,13 @@ impl Play<'_> {
 
     async fn operate(&mut self, op: &Op) -> Result<(), Broken> {
         let live: Vec<String> = self.model.tables.live.iter().map(|job| job.id.clone()).collect();
-        let dead: Vec<String> = self.model.tables.dead.iter().map(|job| job.id.clone()).collect();
         let (name, id) = match *op {
-            Op::Redrive { pick, most } => {
-                let from = pick.checked_rem(dead.len()).unwrap_or_default();
-                let ids: Vec<String> = dead.into_iter().skip(from).take(most).collect();
-                let should = self.model.redrive(&ids);
-                return same("redrive", self.db.redrive(ids).await.map_err(broken)?, should);
-            }
-            Op::Discard { pick } => (Name::Discard, nth(&dead, pick)),
             Op::Cancel { pick } => (Name::Cancel, nth(&live, pick)),
             Op::RunNow { pick } => (Name::RunNow, nth(&live, pick)),
             _ => return Ok(()),
         };
         let Some(id) = id else { return Ok(()) };
-        let should = match name {
-            Name::Discard => self.model.discard(&id),
-            Name::Cancel => self.model.cancel(&id),
-            _ => self.model.run_now(&id),
-        };
+        let should = if name == Name::Cancel { self.model.cancel(&id) } else { self.model.run_now(&id) };
         same("the operator's statement", self.db.operate(name, &id).await.map_err(broken)?, should)
     }
 
@@ -341,6 +345,7 @@ fn difference(is: &Tables, should: &Tables) -> Broken {
     all.extend(lines(&is.completed, &should.completed));
     all.extend(lines(&is.dead, &should.dead));
     all.extend(lines(&is.history, &should.history));
+    all.extend(lines(&is.edits, &should.edits));
     match all.is_empty() {
         true => "the tables hold the right rows in the wrong order".to_owned(),
         false => format!("the tables differ:{}", all.concat()),

@@ -1,7 +1,8 @@
 //! The queue's statements against a model: random histories of enqueueing, claiming, success,
-//! failure, death, rescue, operators and passing time, on a real PostgreSQL and on plain lists
-//! ([`queue`]) at once. After every step the tables must hold what the model says, and the promises
-//! of [`rules`] must hold; at the end everything that can run must have run.
+//! failure, death, rescue, operators (who put dead letters back, away, bring them back, edit and correct
+//! them) and passing time, on a real PostgreSQL and on plain lists ([`queue`]) at once. After every step
+//! the tables must hold what the model says, and the promises of [`rules`] must hold: every job is in
+//! exactly one place, and nothing of its history is gone. At the end everything that can run must have run.
 //!
 //! ```text
 //! ops (random history) ──▶ history ──┬──▶ database ──▶ the product's statements ──▶ tables

@@ -72,7 +72,24 @@ pub enum Op {
         pick: usize,
         most: usize,
     },
-    Discard {
+    /// Dead letters are archived or discarded. One as its command does it, several as an operation does: so are
+    /// those that follow.
+    PutAway {
+        pick: usize,
+        most: usize,
+        how: Away,
+    },
+    Restore {
+        pick: usize,
+        most: usize,
+    },
+    /// The payload of dead letters is changed, and they are put back.
+    Edit {
+        pick: usize,
+        most: usize,
+    },
+    /// Another event, with a job of its own, takes the place of one that could not be published.
+    Correct {
         pick: usize,
     },
     Cancel {
@@ -102,6 +119,23 @@ pub enum Failure {
     Cancel,
 }
 
+/// Where to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Away {
+    Archived,
+    Discarded,
+}
+
+impl Away {
+    /// The state of a dead letter, and the outcome in its history.
+    pub fn state(self) -> &'static str {
+        match self {
+            Self::Archived => "archived",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
 /// What can be tried with a claim.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Act {
@@ -112,18 +146,29 @@ pub enum Act {
     StartAlone,
 }
 
-/// Whole histories, each of a queue with a policy of its own.
+/// Whole histories, each of a queue with a policy of its own: ordinary ones, and nights in which much dies.
 pub fn histories() -> impl Strategy<Value = (Vec<Op>, Policy)> {
     let policy = (any::<bool>(), 1..3)
         .prop_map(|(hold_key_on_dead_letter, max_crashes)| Policy { hold_key_on_dead_letter, max_crashes });
-    (vec(op(), 1..60), policy)
+    (prop_oneof![vec(op(), 1..60), vec(at_night(), 1..60)], policy)
+}
+
+/// Operators have much to do.
+fn at_night() -> impl Strategy<Value = Op> {
+    let die = (0..2_usize, 0..12_usize).prop_map(|(slot, pick)| Op::Fail { slot, pick, how: Failure::Permanent });
+    prop_oneof![
+        8 => work(),
+        6 => die,
+        1 => trouble(),
+        8 => operator(),
+    ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => work(),
         5 => trouble(),
-        4 => operator(),
+        5 => operator(),
         2 => prop_oneof![Just(1), Just(30), Just(60), Just(3600)].prop_map(|seconds| Op::Later { seconds }),
     ]
 }
@@ -183,9 +228,14 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 fn operator() -> impl Strategy<Value = Op> {
+    let some = || (0..12_usize, 1..3_usize);
+    let how = prop_oneof![Just(Away::Archived), Just(Away::Discarded)];
     prop_oneof![
-        4 => (0..12_usize, 1..3_usize).prop_map(|(pick, most)| Op::Redrive { pick, most }),
-        3 => (0..12_usize).prop_map(|pick| Op::Discard { pick }),
+        4 => some().prop_map(|(pick, most)| Op::Redrive { pick, most }),
+        4 => (some(), how).prop_map(|((pick, most), how)| Op::PutAway { pick, most, how }),
+        3 => some().prop_map(|(pick, most)| Op::Restore { pick, most }),
+        3 => some().prop_map(|(pick, most)| Op::Edit { pick, most }),
+        2 => (0..12_usize).prop_map(|pick| Op::Correct { pick }),
         2 => (0..12_usize).prop_map(|pick| Op::Cancel { pick }),
         2 => (0..12_usize).prop_map(|pick| Op::RunNow { pick }),
         1 => Just(Op::Pause),

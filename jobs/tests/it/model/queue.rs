@@ -4,8 +4,12 @@
 //! several equally good jobs a claim takes is the database's choice: [`Model::claimed`] judges the
 //! choice and follows it.
 
+mod dead_letters;
+
 use super::ops::Failure;
 use super::tables::{Dead, Ended, Entry, Job, Tables};
+
+pub use dead_letters::{edited, successor};
 
 /// Who operates the queue.
 pub const OPERATOR: &str = "operator";
@@ -98,6 +102,7 @@ impl Model {
         self.jobs += 1;
         self.tables.live.push(Job {
             id: format!("job-{:04}", self.jobs),
+            payload: "x".to_owned(),
             key: key.map(|key| format!("key-{key}")),
             priority,
             status: String::new(),
@@ -222,48 +227,6 @@ impl Model {
         i32::try_from(held.len()).unwrap()
     }
 
-    /// Puts dead letters back, each with one more attempt. Returns the ids of those that were dead.
-    pub fn redrive(&mut self, ids: &[String]) -> Vec<String> {
-        let mut redriven = Vec::new();
-        for id in ids {
-            let Some(at) = self.tables.dead.iter().position(|dead| &dead.id == id && !dead.discarded) else { continue };
-            let dead = self.tables.dead.remove(at);
-            let keyed = dead.key.is_some();
-            self.note(id, dead.attempts, "redriven", OPERATOR, Some(0));
-            self.tables.live.push(Job {
-                id: id.clone(),
-                key: dead.key,
-                priority: dead.priority,
-                status: String::new(),
-                attempts: dead.attempts,
-                max_attempts: dead.attempts + 1,
-                run_in: 0,
-                // it comes before the later jobs of its key
-                deferred: keyed,
-                held_by: None,
-                claims: 0,
-                suspect: false,
-                alone: false,
-                crashes: 0,
-                redrives: dead.redrives + 1,
-                waiting_for: None,
-                state: String::new(),
-            });
-            redriven.push(id.clone());
-        }
-        self.tables.live.sort_by(|a, b| a.id.cmp(&b.id));
-        redriven
-    }
-
-    /// Drops a dead letter; 0 when it was dropped before.
-    pub fn discard(&mut self, id: &str) -> u64 {
-        let Some(dead) = self.tables.dead.iter_mut().find(|dead| dead.id == id && !dead.discarded) else { return 0 };
-        (dead.discarded, dead.holds) = (true, false);
-        let attempts = dead.attempts;
-        self.note(id, attempts, "discarded", OPERATOR, None);
-        1
-    }
-
     /// Stops a free job; 0 when it is held.
     pub fn cancel(&mut self, id: &str) -> u64 {
         let Some(job) = self.job(id).filter(|job| job.held_by.is_none()).cloned() else { return 0 };
@@ -314,8 +277,8 @@ impl Model {
 
     fn end(&mut self, job: &Job, state: &str, attempt: i32, worker: Option<String>, error: Option<String>) {
         self.tables.live.retain(|live| live.id != job.id);
-        let (id, redrives) = (job.id.clone(), job.redrives);
-        self.tables.completed.push(Ended { id, state: state.to_owned(), attempt, redrives, worker, error });
+        let (id, payload, redrives) = (job.id.clone(), Some(job.payload.clone()), job.redrives);
+        self.tables.completed.push(Ended { id, state: state.to_owned(), attempt, redrives, worker, error, payload });
         self.tables.completed.sort_by(|a, b| a.id.cmp(&b.id));
     }
 
@@ -331,7 +294,8 @@ impl Model {
             crashes: job.crashes,
             redrives: job.redrives,
             holds: self.policy.hold_key_on_dead_letter && job.key.is_some(),
-            discarded: false,
+            payload: job.payload.clone(),
+            away: None,
         });
         self.tables.dead.sort_by(|a, b| a.id.cmp(&b.id));
     }

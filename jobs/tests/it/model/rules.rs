@@ -1,8 +1,9 @@
-//! What must hold whatever happens: what a claim may take and must take, what operators see, and
-//! how attempts are counted.
+//! What must hold whatever happens: what a claim may take and must take, what operators see, where each
+//! job is, and that nothing of its history goes.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Debug;
 
 use super::queue::{Model, Ticket};
 use super::tables::{Job, Tables};
@@ -114,6 +115,7 @@ impl Model {
             (job.status, job.state) = (status, state);
         }
         self.tables.history.sort_by(|a, b| a.job.cmp(&b.job));
+        self.tables.edits.sort_by(|a, b| a.job.cmp(&b.job));
     }
 
     fn state(&self, job: &Job) -> &'static str {
@@ -152,11 +154,11 @@ fn best_first(taken: &[&Job], left: &[&Job], limit: usize) -> Result<(), Broken>
     }
 }
 
-/// Each job is in one place, and its attempts are numbered from 1 without a gap.
+/// Each job there has ever been is in exactly one place, and its attempts are numbered from 1 without a gap.
 ///
 /// # Errors
 /// Names the job.
-pub fn check(tables: &Tables) -> Result<(), Broken> {
+pub fn check(jobs: &[String], tables: &Tables) -> Result<(), Broken> {
     let mut attempts: BTreeMap<&str, i32> = BTreeMap::new();
     for entry in &tables.history {
         let ended = attempts.entry(&entry.job).or_default();
@@ -165,7 +167,7 @@ pub fn check(tables: &Tables) -> Result<(), Broken> {
                 *ended += 1;
                 *ended
             }
-            "redriven" | "discarded" | "run_now" => *ended,
+            "redriven" | "discarded" | "archived" | "restored" | "run_now" => *ended,
             "cancelled" if !entry.actor.starts_with("worker") => *ended,
             _ => *ended + 1,
         };
@@ -184,6 +186,32 @@ pub fn check(tables: &Tables) -> Result<(), Broken> {
         }
         if count != ended(id) {
             return Err(format!("{id} says {count} attempts, its history {}", ended(id)));
+        }
+    }
+    match jobs.iter().find(|id| !places.contains_key(id.as_str())) {
+        Some(id) => Err(format!("{id} is nowhere")),
+        None => Ok(()),
+    }
+}
+
+/// What happened to a job stays in its history as it was written, and so does what was made of its payload: whatever
+/// happens later comes after it.
+///
+/// # Errors
+/// The first row that is gone, or another.
+pub fn nothing_is_forgotten(before: &Tables, now: &Tables) -> Result<(), Broken> {
+    is_continued(&before.history, &now.history, |entry| &entry.job)?;
+    is_continued(&before.edits, &now.edits, |edit| &edit.job)
+}
+
+/// Per job, the rows of before are the first ones of now.
+fn is_continued<T: PartialEq + Debug>(before: &[T], now: &[T], job: fn(&T) -> &String) -> Result<(), Broken> {
+    let mut rows: BTreeMap<&String, VecDeque<&T>> = BTreeMap::new();
+    now.iter().for_each(|row| rows.entry(job(row)).or_default().push_back(row));
+    for row in before {
+        let kept = rows.get_mut(job(row)).and_then(VecDeque::pop_front);
+        if kept != Some(row) {
+            return Err(format!("{row:?} is gone from the history"));
         }
     }
     Ok(())

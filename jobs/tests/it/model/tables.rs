@@ -10,9 +10,11 @@ pub struct Tables {
     pub completed: Vec<Ended>,
     pub dead: Vec<Dead>,
     pub history: Vec<Entry>,
+    pub edits: Vec<Edit>,
 }
 
-/// A row of `apalis.jobs`. The id counts up in order of insertion.
+/// A row of `apalis.jobs`. The id counts up in order of insertion; a job that takes the place of another comes right
+/// after it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Job {
     pub id: String,
@@ -31,6 +33,7 @@ pub struct Job {
     pub crashes: i32,
     pub redrives: i32,
     pub waiting_for: Option<String>,
+    pub payload: String,
     /// As operators see it.
     pub state: String,
 }
@@ -44,6 +47,7 @@ pub struct Ended {
     pub redrives: i32,
     pub worker: Option<String>,
     pub error: Option<String>,
+    pub payload: Option<String>,
 }
 
 /// A row of `jobs.dead_letters`.
@@ -58,7 +62,9 @@ pub struct Dead {
     pub crashes: i32,
     pub redrives: i32,
     pub holds: bool,
-    pub discarded: bool,
+    pub payload: String,
+    /// `archived` or `discarded`.
+    pub away: Option<String>,
 }
 
 /// A row of `jobs.attempts`.
@@ -73,6 +79,16 @@ pub struct Entry {
     pub next_in: Option<i64>,
 }
 
+/// A row of `jobs.edits`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Edit {
+    pub job: String,
+    pub before: String,
+    pub after: String,
+    /// An event was committed in the place of its own.
+    pub corrected: bool,
+}
+
 /// Reads all of it, as an operator.
 pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Tables> {
     let json: sqlx::types::Json<Tables> = sqlx::query_scalar(
@@ -82,15 +98,23 @@ pub async fn read(conn: &mut PgConnection) -> sqlx::Result<Tables> {
                 'run_in', (extract(epoch from j.run_at - now()) * 1000)::bigint, 'deferred', j.deferred,
                 'held_by', j.lock_by, 'claims', j.claims, 'suspect', j.suspect, 'alone', j.alone,
                 'crashes', j.crashes, 'redrives', j.redrives, 'waiting_for', j.waiting_for,
+                'payload', encode(j.job, 'escape'),
                 'state', (select string_agg(o.state, ' and ') from jobs.overview o where o.id = j.id))
                 order by j.seq), '[]') from apalis.jobs j),
             'completed', (select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'state', c.state,
-                'attempt', c.attempt, 'redrives', c.redrives, 'worker', c.worker, 'error', c.error)
+                'attempt', c.attempt, 'redrives', c.redrives, 'worker', c.worker, 'error', c.error,
+                'payload', encode(c.payload, 'escape'))
                 order by c.id), '[]') from jobs.completed c),
             'dead', (select coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'key', d.ordering_key,
                 'priority', d.priority, 'reason', d.reason, 'attempts', d.attempts, 'max_attempts', d.max_attempts,
                 'crashes', d.crashes, 'redrives', d.redrives, 'holds', d.holds_key,
-                'discarded', d.discarded_at is not null) order by d.id), '[]') from jobs.dead_letters d),
+                'payload', encode(d.payload, 'escape'),
+                'away', nullif(concat_ws(' and ', case when d.archived_at is not null then 'archived' end,
+                    case when d.discarded_at is not null then 'discarded' end), ''))
+                order by d.id), '[]') from jobs.dead_letters d),
+            'edits', (select coalesce(jsonb_agg(jsonb_build_object('job', e.job_id,
+                'before', encode(e.before, 'escape'), 'after', encode(e.after, 'escape'),
+                'corrected', e.correction is not null) order by e.job_id, e.id), '[]') from jobs.edits e),
             'history', (select coalesce(jsonb_agg(jsonb_build_object('job', a.job_id, 'attempt', a.attempt,
                 'outcome', a.outcome, 'error', a.error, 'actor', a.actor,
                 'next_in', (extract(epoch from a.next_run_at - now()) * 1000)::bigint)
