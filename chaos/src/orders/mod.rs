@@ -46,7 +46,7 @@ const FAILURES: &str = "fail-point:handling=20%return;fail-point:handled=5%retur
 /// What they say then.
 const SAID_TO_FAIL: &str = "it is said to fail";
 /// Those that fail, in the words of configuration.
-const QUEUES: [&str; 5] = ["PORTAL", "STOCK", "ORDERS", "NOTIFICATIONS", "MAIL"];
+const QUEUES: [&str; 6] = ["PORTAL", "STOCK", "ORDERS", "NOTIFICATIONS", "WEBHOOKS", "MAIL"];
 
 /// How much.
 #[derive(Debug, Clone)]
